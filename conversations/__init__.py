@@ -1,0 +1,1 @@
+"""What the product is about: contacts, talk, turns and facts. Per org; the tables arrive with the turn."""

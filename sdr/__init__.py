@@ -1,0 +1,1 @@
+"""The project: wiring, and the few things everybody stands on."""
