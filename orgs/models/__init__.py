@@ -1,0 +1,24 @@
+from orgs.models.audit import AuditEntry
+from orgs.models.flag import Flag, FlagOverride
+from orgs.models.heartbeat import Heartbeat
+from orgs.models.mail import Mail
+from orgs.models.org import Domain, Org
+from orgs.models.people import Invitation, Membership, Person, Role
+from orgs.models.rate import RateBucket
+from orgs.models.schema import SchemaVersion
+
+__all__ = [
+    "AuditEntry",
+    "Domain",
+    "Flag",
+    "FlagOverride",
+    "Heartbeat",
+    "Invitation",
+    "Mail",
+    "Membership",
+    "Org",
+    "Person",
+    "RateBucket",
+    "Role",
+    "SchemaVersion",
+]

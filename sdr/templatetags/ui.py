@@ -1,0 +1,5 @@
+"""Markup helpers without queries."""
+
+from django import template
+
+register = template.Library()
