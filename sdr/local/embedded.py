@@ -3,10 +3,10 @@
     python -m sdr.local.embedded run|status|stop [--tests] [--state DIR]
 
 Where things lie (BOOT 1). As root, PostgreSQL refuses to run, so its programs are copied once to a world-readable
-`/var/lib/qify-sdr/bin/` and run as the OS user `postgres` (or `nobody`), with the data in `/var/lib/qify-sdr/<hash of the
-state directory>/`. As anybody else they run from the installed wheel, with the data in `<state>/postgres/`.
-`EMBEDDED_BASE` replaces `/var/lib/qify-sdr`. Only a unix socket is opened, in a directory nobody else can enter, so there is
-no port to choose and no password to keep.
+`/var/lib/qify-sdr/bin/` and run as the OS user `postgres` (or `nobody`), with the data in
+`/var/lib/qify-sdr/<hash of the state directory>/`. As anybody else they run from the installed wheel, with the data in
+`<state>/postgres/`. `EMBEDDED_BASE` replaces `/var/lib/qify-sdr`. Only a unix socket is opened, in a directory nobody
+else can enter, so there is no port to choose and no password to keep.
 
 Who keeps the server alive. Every user of a cluster holds a shared lock on its `users` file; the kernel drops the lock
 when the user ends, however it ends. The server's parent is a small guardian that waits for that lock exclusively: when
@@ -182,14 +182,15 @@ class Cluster:
         )
         return subprocess.run(command, env={}, check=False).returncode == 0
 
-    def tool(self, name: str, *args: str | Path, **options: Any) -> subprocess.CompletedProcess[Any]:
+    def tool(
+        self, name: str, *args: str | Path, check: bool = True, **options: Any
+    ) -> subprocess.CompletedProcess[Any]:
         """Run one of TOOLS (pg_dump, psql, …) as the server's user; `options` are those of subprocess.run.
 
-        Raises subprocess.CalledProcessError when it fails.
+        Raises subprocess.CalledProcessError when it fails, unless `check` is False.
         """
-        return subprocess.run(
-            [self._install() / "bin" / name, *args], **(self._as_server() | {"check": True} | options)
-        )
+        command = [self._install() / "bin" / name, *args]
+        return subprocess.run(command, check=check, **(self._as_server() | options))
 
     def remove(self) -> None:
         """Delete the data of this cluster and its log. Raises ClusterError while a server runs on it."""
@@ -221,7 +222,12 @@ class Cluster:
         command = [str(self._install() / "bin/postgres"), "-D", str(self.data)]
         for name, value in self._settings().items():
             command += ["-c", f"{name}={value}"]
-        server = subprocess.Popen(command, start_new_session=True, preexec_fn=die_with_guardian, **self._as_server())
+        server = subprocess.Popen(
+            command,
+            start_new_session=True,
+            preexec_fn=die_with_guardian,  # noqa: PLW1509  (no other thread exists yet)
+            **self._as_server(),
+        )
         threading.Thread(target=self._stop_when_unused, args=[server], daemon=True).start()
         return server.wait()
 
@@ -287,7 +293,8 @@ class Cluster:
                 self.tool(*command, *builtin, stdout=log, stderr=log)
             except (OSError, subprocess.CalledProcessError) as error:
                 raise ClusterError(
-                    f"PostgreSQL could not prepare its data directory ({error}). The end of its log, {self.log}:\n{_tail(self.log)}"
+                    f"PostgreSQL could not prepare its data directory ({error}). "
+                    f"The end of its log, {self.log}:\n{_tail(self.log)}"
                 ) from error
         half_made.rename(self.data)  # a half-made cluster never has the final name
 
