@@ -1,0 +1,60 @@
+"""What the web server runs: a small router on the event loop, with Django behind a bridge of threads.
+
+    uvicorn sdr.asgi:application --no-proxy-headers --no-access-log
+
+Django's whole request cycle is synchronous and stays so: its own ASGI handler costs three to four times the CPU
+(DESIGN 1). What must live on the event loop (event streams, MCP, the webhook) is entered in ASYNC_ROUTES as
+(path prefix, ASGI application) and never reaches Django's middleware.
+
+Environment: WEB_THREADS (8), WEB_WAITING (64), MAX_BODY_BYTES (25,000,000), TRUSTED_PROXIES (0). uvicorn's own proxy
+handling must stay off: it trusts whoever connects from the same machine.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from django.db import connections
+
+from sdr.bridge import Bridge, Receive, Scope, Send
+from sdr.env import envint
+from sdr.wsgi import application as django_application
+
+ASGIApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+ASYNC_ROUTES: list[tuple[str, ASGIApplication]] = []
+
+bridge = Bridge(
+    django_application,
+    threads=envint("WEB_THREADS", 8, minimum=1, maximum=64),
+    waiting=envint("WEB_WAITING", 64, minimum=0),
+    max_body_bytes=envint("MAX_BODY_BYTES", 25_000_000, minimum=1),
+    trusted_proxies=envint("TRUSTED_PROXIES", 0, minimum=0),
+    on_thread_exit=connections.close_all,
+)
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """The ASGI callable: lifespan, http; a WebSocket is refused."""
+    if scope["type"] == "lifespan":
+        await _live(receive, send)
+    elif scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1000})
+    else:
+        await _route(scope["path"])(scope, receive, send)
+
+
+def _route(path: str) -> ASGIApplication:
+    for prefix, async_application in ASYNC_ROUTES:
+        if path.startswith(prefix):
+            return async_application
+    return bridge
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await bridge.close()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
