@@ -1,0 +1,12 @@
+// Each element is one behaviour. The names are those of the import map in layouts/_head.html, so that hashed file names work.
+import "elements/auto-submit"
+import "elements/copy-button"
+import "elements/dialog-opener"
+import "elements/error-summary"
+import "elements/flash-message"
+import "elements/local-time"
+import "elements/nav-menu"
+import "elements/passkey-trouble"
+import "elements/request-trouble"
+import "elements/submit-once"
+import "elements/theme-switch"
