@@ -1,8 +1,8 @@
 """The bridge from the event loop to Django's WSGI application: one request, one thread, one hop there and one back.
 
 A general ASGI-to-WSGI adapter hops between threads for every piece of a body and measured 2.5 times the CPU
-(HOTPATH 2). Here the body is read first, spooled to disk when large; then one of a few threads runs the application and hands its
-answer back in pieces, waiting when the client reads slowly.
+(HOTPATH 2). Here the body is read first, spooled to disk when large; then one of a few threads runs the application and
+hands its answer back in pieces, waiting when the client reads slowly.
 
 Threads have an affinity for orgs: a database connection belongs to a thread, and grows by half a megabyte for every
 org's schema it touches (BOOT 2). A request goes to the thread that its org hashes to when that one is free, else to
