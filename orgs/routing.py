@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from django.apps import apps
+from django.apps import AppConfig, apps
 from django.conf import settings
 from django.db import connections, models
 
@@ -29,5 +29,14 @@ class OrgRouter:
 @cache
 def tenant_labels() -> frozenset[str]:
     """App labels whose tables live in org schemas; settled once the app registry is ready."""
+    return frozenset(config.label for config in tenant_configs())
+
+
+def tenant_configs() -> list[AppConfig]:
+    """Apps of settings.TENANT_APPS, named there by package or by the path of their config class."""
     names = set(settings.TENANT_APPS)
-    return frozenset(config.label for config in apps.get_app_configs() if config.name in names)
+    return [
+        config
+        for config in apps.get_app_configs()
+        if config.name in names or f"{type(config).__module__}.{type(config).__name__}" in names
+    ]

@@ -1,0 +1,122 @@
+"""Fixtures everybody uses: a database per worker, the cast, signed-in clients, and no way out but loopback."""
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from orgs.context import in_org
+from orgs.models import Membership, Org, Person
+from tests import databases
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[None]:
+    """This worker's own copy of the template database."""
+    worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
+    with django_db_blocker.unblock():
+        server = databases.start_server()
+        try:
+            databases.copy(databases.ensure_template(), f"test_{worker}")
+            yield
+        finally:
+            connection.close()
+            if server:
+                server.stop()
+
+
+@pytest.fixture
+def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The test commits for real (threads, processes); its database is copied anew afterwards."""
+    with django_db_blocker.unblock():
+        yield
+        databases.copy(databases.ensure_template(), connection.settings_dict["NAME"])
+
+
+@pytest.fixture(autouse=True)
+def in_public() -> Iterator[None]:
+    yield
+    assert connection.schema_name == "public", "the test left the connection in an org's schema"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def loopback_only() -> Iterator[None]:
+    """Sockets reach this machine and nothing else."""
+    real = socket.socket.connect
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if self.family in {socket.AF_INET, socket.AF_INET6} and not str(address[0]).startswith(("127.", "::1", "localhost")):
+            raise AssertionError(f"a test tried to reach {address[0]}")
+        real(self, address)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", connect)
+    yield
+    patch.undo()
+
+
+@pytest.fixture
+def acme(db: None) -> Org:
+    return Org.objects.get(slug="acme")
+
+
+@pytest.fixture
+def globex(db: None) -> Org:
+    return Org.objects.get(slug="globex")
+
+
+@pytest.fixture
+def in_acme(acme: Org) -> Iterator[Org]:
+    with in_org(acme):
+        yield acme
+
+
+@pytest.fixture
+def ana(db: None) -> Person:
+    """Owner of Acme."""
+    return Person.objects.get(email="ana@example.com")
+
+
+@pytest.fixture
+def davi(db: None) -> Person:
+    """Administrator of Acme."""
+    return Person.objects.get(email="davi@example.com")
+
+
+@pytest.fixture
+def beto(db: None) -> Person:
+    """SDR of Acme."""
+    return Person.objects.get(email="beto@example.com")
+
+
+@pytest.fixture
+def vera(db: None) -> Person:
+    """Viewer of Acme."""
+    return Person.objects.get(email="vera@example.com")
+
+
+@pytest.fixture
+def carla(db: None) -> Person:
+    """Owner of Globex: a stranger to Acme."""
+    return Person.objects.get(email="carla@example.com")
+
+
+@pytest.fixture
+def sign_in() -> Callable[[Person], Client]:
+    """A browser in which the person has signed in."""
+
+    def make(person: Person) -> Client:
+        client = Client()
+        client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
+        return client
+
+    return make
+
+
+@pytest.fixture
+def membership_of() -> Callable[[Person], Membership]:
+    """The person's membership; everybody of the cast has exactly one."""
+    return lambda person: Membership.objects.select_related("org", "person").get(person=person)

@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class RehearsalConfig(AppConfig):
+    name = "tests.rehearsal"
+    label = "rehearsal"
+    default_auto_field = "django.db.models.BigAutoField"
