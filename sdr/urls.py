@@ -10,3 +10,8 @@ urlpatterns = [
     path("staff/", admin.site.urls),
     path("", include("orgs.urls")),
 ]
+
+handler400 = "sdr.errors.bad_request"
+handler403 = "sdr.errors.permission_denied"
+handler404 = "sdr.errors.page_not_found"
+handler500 = "sdr.errors.server_error"
