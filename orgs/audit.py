@@ -1,0 +1,144 @@
+"""The append-only record (PRODUCT 8): who did what, when, from where, on what. A database trigger refuses change and removal.
+
+Write the entry inside the transaction of the change, so that neither exists without the other.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from structlog.contextvars import get_contextvars
+
+from orgs.models import AuditEntry, Org, Person
+
+MASK = "***"
+MAX_VALUE_CHARS = 300
+SECRET_KEYS = re.compile(
+    r"password|passwd|passphrase|secret|token|api_?key|private_?key|credential|authorization|cookie|session_?key"
+    r"|otp|recovery_?code|keyring|signature|phone|message|body",
+    re.IGNORECASE,
+)
+SECRET_VALUES = re.compile(
+    r"\b(sk|rk|pk|whsec)_\w{8,}|\bgAAAAA[\w-]{20,}|\beyJ[\w-]{10,}\.|argon2|pbkdf2_|\bBearer\s+\S{8,}|-----BEGIN|[\w-]{40,}"
+)
+
+
+class Action(StrEnum):
+    """What can be recorded: noun and past participle. A value, once written, keeps its meaning."""
+
+    # Orgs
+    ORG_CREATED = "org.created"
+    ORG_CHANGED = "org.changed"
+    ORG_SUSPENDED = "org.suspended"
+    ORG_UNSUSPENDED = "org.unsuspended"
+    ORG_DELETION_REQUESTED = "org.deletion_requested"
+    ORG_DELETION_CANCELLED = "org.deletion_cancelled"
+    ORG_DELETED = "org.deleted"
+    # Members
+    PERSON_INVITED = "person.invited"
+    INVITATION_RESENT = "invitation.resent"
+    INVITATION_REVOKED = "invitation.revoked"
+    INVITATION_ACCEPTED = "invitation.accepted"
+    MEMBERSHIP_ROLE_CHANGED = "membership.role_changed"
+    MEMBERSHIP_REMOVED = "membership.removed"
+    MEMBERSHIP_LEFT = "membership.left"
+    # People
+    PERSON_SIGNED_UP = "person.signed_up"
+    PERSON_SIGNED_IN = "person.signed_in"
+    PERSON_SIGNED_OUT = "person.signed_out"
+    PERSON_SIGN_IN_FAILED = "person.sign_in_failed"
+    PERSON_CHANGED = "person.changed"
+    PERSON_DEACTIVATED = "person.deactivated"
+    PERSON_REACTIVATED = "person.reactivated"
+    PERSON_DELETED = "person.deleted"
+    PERSON_SESSIONS_ENDED = "person.sessions_ended"
+    PASSWORD_CHANGED = "password.changed"  # noqa: S105  # the name of a fact
+    PASSWORD_RESET = "password.reset"  # noqa: S105
+    EMAIL_CHANGED = "email.changed"
+    EMAIL_VERIFIED = "email.verified"
+    MFA_ADDED = "mfa.added"
+    MFA_REMOVED = "mfa.removed"
+    MFA_RESET = "mfa.reset"
+    RECOVERY_CODES_MADE = "recovery_codes.made"
+    # Ours
+    FLAG_CHANGED = "flag.changed"
+    FLAG_OVERRIDDEN = "flag.overridden"
+    FLAG_OVERRIDE_CLEARED = "flag.override_cleared"
+    STAFF_LOOKED = "staff.looked"
+    STAFF_CHANGED = "staff.changed"
+    SECRETS_ROTATED = "secrets.rotated"
+
+
+class SecretInAuditError(ValueError):
+    """Something that looks like a secret or like a lead's words was about to be recorded."""
+
+
+def record(
+    action: Action,
+    *,
+    request: HttpRequest | None = None,
+    org: Org | None = None,
+    person: Person | None = None,
+    target: str = "",
+    data: Mapping[str, Any] | None = None,
+) -> AuditEntry:
+    """Write one entry.
+
+    In: `request` tells from where, and who when `person` is not given; without both the system did it. `person` is the
+    one who acts, `target` what it was done to, such as "membership:7" (at most 64 characters), `data` what changed:
+    plain values, never a secret, a phone number or a message. Errors: SecretInAuditError in development and tests when
+    `data` breaks that rule; in production the value is masked instead, since the change matters more.
+    """
+    if person is None and request is not None:
+        user = getattr(request, "user", None)
+        person = user if isinstance(user, Person) else None
+    return AuditEntry.objects.create(
+        org_id=org.pk if org else None,
+        org_slug=org.slug if org else "",
+        person_id=person.pk if person else None,
+        actor=person.email if person else "",
+        action=Action(action).value,
+        target=target[:64],
+        data=safe_data(dict(data or {})),
+        ip=client_ip(request) if request else None,
+        user_agent=request.headers.get("User-Agent", "").replace("\x00", "")[:200] if request else "",
+        request_id=request_id(request),
+    )
+
+
+def client_ip(request: HttpRequest) -> str | None:
+    """Address of the client, as the front door resolved it from trusted proxies; None when it is no address."""
+    try:
+        return str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")))
+    except ValueError:
+        return None
+
+
+def request_id(request: HttpRequest | None) -> str:
+    """The id under which the log knows this request or job, or empty."""
+    bound = get_contextvars()
+    return str(getattr(request, "id", None) or bound.get("request_id") or bound.get("correlation_id") or "")[:64]
+
+
+def safe_data(value: Any, *, key: str = "") -> Any:
+    """`value` as JSON can hold it, without what must not be kept. Errors: see `record`."""
+    if isinstance(value, Mapping):
+        return {str(name): safe_data(item, key=str(name)) for name, item in value.items()}
+    if value is None or isinstance(value, bool | int | float):
+        return value if not SECRET_KEYS.search(key) or isinstance(value, bool) or value is None else refuse(key)
+    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes | bytearray):
+        return [safe_data(item, key=key) for item in value]
+    text = str(value).replace("\x00", "")
+    if text and (isinstance(value, bytes | bytearray) or SECRET_KEYS.search(key) or SECRET_VALUES.search(text)):
+        return refuse(key)
+    return text[:MAX_VALUE_CHARS]
+
+
+def refuse(key: str) -> str:
+    if settings.IS_LOCAL:
+        raise SecretInAuditError(f"The audit log keeps no secrets and no messages: {key or 'a value'} looks like one.")
+    return MASK
