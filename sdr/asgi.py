@@ -6,12 +6,13 @@ Django's whole request cycle is synchronous and stays so: its own ASGI handler c
 (DESIGN 1). What must live on the event loop (event streams, MCP, the webhook) is entered in ASYNC_ROUTES as
 (path prefix, ASGI application) and never reaches Django's middleware.
 
-Environment: WEB_THREADS (8), WEB_WAITING (64), MAX_BODY_BYTES (25,000,000), TRUSTED_PROXIES (0). uvicorn's own proxy
-handling must stay off: it trusts whoever connects from the same machine.
+Environment: WEB_THREADS (8), WEB_WAITING (64); the limits on bodies and trusted proxies are settings. uvicorn's own
+proxy handling must stay off: it trusts whoever connects from the same machine.
 """
 
 from collections.abc import Awaitable, Callable
 
+from django.conf import settings
 from django.db import connections
 
 from sdr.bridge import Bridge, Receive, Scope, Send
@@ -26,8 +27,8 @@ bridge = Bridge(
     django_application,
     threads=envint("WEB_THREADS", 8, minimum=1, maximum=64),
     waiting=envint("WEB_WAITING", 64, minimum=0),
-    max_body_bytes=envint("MAX_BODY_BYTES", 25_000_000, minimum=1),
-    trusted_proxies=envint("TRUSTED_PROXIES", 0, minimum=0),
+    max_body_bytes=settings.MAX_BODY_BYTES,
+    trusted_proxies=settings.TRUSTED_PROXIES,
     on_thread_exit=connections.close_all,
 )
 
