@@ -12,6 +12,7 @@ from psycopg import sql
 
 from orgs import schemas
 from orgs.models import SchemaVersion
+from orgs.tasks import ensure_schedules
 
 PUBLIC_FILE = Path(__file__).parent / "snapshot" / "public.sql"
 INSTALL_LOCK = 0x5D4_0002  # one process prepares, the others wait
@@ -31,6 +32,7 @@ def prepare_database(*, jobs: int = 1, say: Say = lambda line: None) -> schemas.
         cursor.execute("SELECT pg_advisory_lock(%s)", [INSTALL_LOCK])
     try:
         prepare_public(say)
+        ensure_schedules()
         return prepare_orgs(jobs, say)
     finally:
         connection.close()  # gives back the lock and the timeouts

@@ -1,0 +1,43 @@
+"""Late work of orgs that is no part of a conversation: plain django-q2 tasks, and schedules that start some of them."""
+
+from dataclasses import dataclass
+
+from django_q.models import Schedule
+
+from orgs import mail
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """A task that runs again and again: `func` by dotted path, every `minutes`."""
+
+    name: str
+    func: str
+    minutes: int
+
+
+REPEATS = (
+    Repeat("mail: sweep", "orgs.tasks.sweep_mail", 1),
+    Repeat("mail: prune", "orgs.tasks.prune_mail", 60),
+)
+
+
+def ensure_schedules() -> None:
+    """Make the schedules what REPEATS says. Safe to repeat; called under the lock of `prepare_database`."""
+    for repeat in REPEATS:
+        Schedule.objects.update_or_create(
+            name=repeat.name,
+            defaults={"func": repeat.func, "schedule_type": Schedule.MINUTES, "minutes": repeat.minutes, "repeats": -1},
+        )
+
+
+def send_mail(pk: int) -> None:
+    mail.deliver(pk)
+
+
+def sweep_mail() -> None:
+    mail.sweep()
+
+
+def prune_mail() -> None:
+    mail.prune()
