@@ -500,7 +500,7 @@ def _check_disk(state: Path) -> None:
         if free < DISK_BYTES:
             raise DemoError(
                 f"Only {free // 1_000_000} MB are free on the disk of {place}; the demo needs "
-                f"{DISK_BYTES // 1_000_000} MB. Free some space, or remove the data of an old demo with: make clean-demo"
+                f"{DISK_BYTES // 1_000_000} MB. Free some space, or remove an old demo's data with: make clean-demo"
             )
 
 
