@@ -16,6 +16,26 @@ register = template.Library()
 
 ICON_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 FLASH_ICONS: Mapping[str, str] = {"success": "check", "info": "info", "warning": "alert", "error": "alert"}
+# The first that fits wins: browsers name those they descend from.
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
 TIME_STYLES = frozenset({"datetime", "date", "relative"})
 
 
@@ -83,3 +103,11 @@ def active(context: Context, path: str, *, exact: bool = False) -> SafeString:
     if not exact and request.path.startswith(path):
         return mark_safe('aria-current="true"')
     return mark_safe("")
+
+
+@register.filter
+def device(user_agent: str) -> str:
+    """Browser and system in words people use ("Firefox, Android"), from a User-Agent header; "" when neither is known."""
+    browser = next((name for mark, name in BROWSERS if mark in user_agent), "")
+    system = next((name for mark, name in SYSTEMS if mark in user_agent), "")
+    return ", ".join(filter(None, (browser, system)))
