@@ -1,0 +1,58 @@
+# Two commands matter: `make demo` and `make test`. They need Python 3.11, make and, the first time, a network.
+.POSIX:
+.SUFFIXES:
+.PHONY: help setup demo test lint lock bench screens messages clean-demo install-base install-dev
+
+PYTHON = python3
+BIN = .venv/bin
+TESTS = tests
+# A Python that may not keep what it compiled takes twice as long to start, every time.
+RUN = unset PYTHONDONTWRITEBYTECODE; exec env
+LOCK = $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header --no-annotate
+
+help: ## Show this help
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
+		printf '%-18s %s\n' "$$name" "$$text"; done
+	@echo
+	@echo '  make demo PORT=9000 VERBOSE=1      another port; show what the processes write'
+	@echo '  make test TESTS=tests/orgs         some of the tests'
+
+demo: install-base ## Set up and start everything; prints the address and how to sign in (Ctrl-C stops it)
+	@$(RUN) ENVIRONMENT=development $(BIN)/python -m sdr.local.supervisor demo
+
+test: install-dev ## Run the tests
+	@$(RUN) ENVIRONMENT=test $(BIN)/python -m pytest -n auto --dist worksteal $(TESTS)
+
+setup: install-base ## Install only: .venv with the locked packages
+
+lint: install-dev ## Check style, types, templates and who imports whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/djlint --check templates
+	$(BIN)/lint-imports
+	$(RUN) ENVIRONMENT=test $(BIN)/mypy
+
+bench: install-dev ## Measure; the figures belong in docs/performance.md
+	@$(RUN) ENVIRONMENT=test $(BIN)/python -m pytest -n0 -s tests/bench
+
+screens: install-dev ## Drive the pages in a browser, with pictures and accessibility checks
+	@$(RUN) ENVIRONMENT=test $(BIN)/python -m pytest -n0 tests/browser
+
+messages: install-dev ## Collect the texts to translate and compile the translations
+	@$(RUN) $(BIN)/python -m sdr.local.messages
+
+lock: install-dev ## Write requirements/ anew from pyproject.toml
+	$(LOCK) pyproject.toml -o requirements/base.txt
+	$(LOCK) pyproject.toml --extra dev -c requirements/base.txt -o requirements/dev.txt
+	echo uv | $(LOCK) - -o requirements/uv.txt
+
+clean-demo: ## Remove the demo's database, files and logs
+	@if [ -x $(BIN)/python ]; then exec $(BIN)/python -m sdr.local.supervisor clean; \
+	else exec $(PYTHON) -m sdr.local.supervisor clean; fi
+
+install-base:
+	@$(PYTHON) sdr/local/install.py base
+
+install-dev:
+	@$(PYTHON) sdr/local/install.py dev
