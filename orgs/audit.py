@@ -1,6 +1,7 @@
 """The append-only record (PRODUCT 8): who did what, when, from where, on what.
 
-A database trigger refuses change and removal. Write the entry inside the transaction of the change, so that neither exists without the other.
+A database trigger refuses change and removal. Write the entry
+inside the transaction of the change, so that neither exists without the other.
 """
 
 import ipaddress
@@ -47,6 +48,7 @@ class Action(StrEnum):
     MEMBERSHIP_ROLE_CHANGED = "membership.role_changed"
     MEMBERSHIP_REMOVED = "membership.removed"
     MEMBERSHIP_LEFT = "membership.left"
+    OWNERSHIP_TRANSFERRED = "ownership.transferred"
     # People
     PERSON_SIGNED_UP = "person.signed_up"
     PERSON_SIGNED_IN = "person.signed_in"

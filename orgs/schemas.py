@@ -36,6 +36,7 @@ ORG_LOCK_CLASS = 0x5D4  # with the org's id: one migration of a schema at a time
 ORG_LOCK_TIMEOUT = "3s"
 SCRATCH_SCHEMA = "org_scratch"
 HISTORIES_PER_QUERY = 100
+FORMER = "org-"  # with the first 12 digits of its version: every template this database has had
 ROUNDS = 5  # orgs may appear while we migrate; a round without any older org ends the run
 
 Name = tuple[str, str]  # (app label, migration name)
@@ -119,7 +120,7 @@ def write_template(template: Template) -> None:
 
 def record_template() -> Template:
     """Run the org's migrations in a scratch schema, keep the SQL, roll back."""
-    names, statements = record_pending(frozenset(), schema=None)
+    names, statements = record_pending(frozenset())
     with connection.schema_editor(collect_sql=True) as editor:
         editor.create_model(MigrationRecorder.Migration)
     statements = [*editor.collected_sql, *statements]
@@ -130,30 +131,65 @@ def record_template() -> Template:
     )
 
 
-def record_pending(applied: frozenset[Name], *, schema: str | None) -> tuple[list[Name], list[str]]:
+def record_pending(applied: frozenset[Name]) -> tuple[list[Name], list[str]]:
     """Migrations an org lacks that has applied `applied`, in order, and the SQL that applies them.
 
-    They are run for real in `schema` (a representative org), or in a new scratch schema when None, and rolled back:
-    some operations look up the names of constraints. Raises SchemaError for a migration that is not plain SQL.
+    They are run for real, since some operations look up the names of constraints, in a scratch schema that first gets
+    the applied ones (from a former template, else by replaying them) and is rolled back: no live org is locked
+    meanwhile. Out: shared lists, not to be changed. Raises SchemaError for a migration that is
+    not plain SQL, or a history this code does not know.
     """
     plan = pending_plan()
+    known = {(migration.app_label, migration.name) for migration in plan}
+    own = {name for name in applied if name[0] in tenant_labels()}
+    if unknown := sorted(own - known):
+        raise SchemaError(f"{unknown[0][0]}.{unknown[0][1]} is applied there but unknown to this code, which is older.")
+    key = (applied, org_version())
+    if key not in _recorded:
+        _recorded[key] = _record(plan, frozenset(own))
+    return _recorded[key]
+
+
+_recorded: dict[tuple[frozenset[Name], str], tuple[list[Name], list[str]]] = {}
+
+
+def _record(plan: list[Migration], applied: frozenset[Name]) -> tuple[list[Name], list[str]]:
     recorded: list[str] = []
     pending: list[Name] = []
-    with transaction.atomic(), _entered(schema or SCRATCH_SCHEMA):
-        if schema is None:
-            connection.cursor().execute(f"CREATE SCHEMA {SCRATCH_SCHEMA}")
+    former = former_template(applied)
+
+    def is_pending(migration: Migration) -> bool:
+        return migration.app_label in tenant_labels() and (migration.app_label, migration.name) not in applied
+
+    with transaction.atomic(), _entered(SCRATCH_SCHEMA):
+        connection.cursor().execute(f"CREATE SCHEMA {SCRATCH_SCHEMA}")
+        if former is not None:
+            execute(former.sql)
         state = ProjectState()
         with _recording_editor(recorded) as editor:
-            for migration in plan:
+            for migration in sorted(plan, key=is_pending):
                 name = (migration.app_label, migration.name)
-                if migration.app_label not in tenant_labels() or name in applied:
+                if migration.app_label not in tenant_labels() or (former is not None and name in applied):
                     state = migration.mutate_state(state, preserve=False)
                     continue
                 refuse_data_steps(migration)
+                if name not in applied and not pending:
+                    editor.flush()
+                    recorded.clear()
                 state = migration.apply(state, editor)
-                pending.append(name)
+                if name not in applied:
+                    pending.append(name)
         transaction.set_rollback(True)
-    return pending, recorded
+    return pending, recorded if pending else []
+
+
+def former_template(applied: frozenset[Name]) -> SchemaVersion | None:
+    """A template this database once had whose migrations are exactly these: its SQL saves replaying them."""
+    wanted = {f"{app}.{name}" for app, name in applied}
+    if not wanted:
+        return None
+    formers = SchemaVersion.objects.filter(name__startswith=FORMER).order_by("-applied_at")
+    return next((former for former in formers if set(former.migrations) == wanted), None)
 
 
 def pending_plan() -> list[Migration]:
@@ -222,15 +258,16 @@ def publish_template(template: Template) -> bool:
         present = stored("org")
         if present and (present.version == template.version or set(present.migrations) > set(template.migrations)):
             return False
-        SchemaVersion.objects.update_or_create(
-            name="org",
-            defaults={
-                "version": template.version,
-                "migrations": template.migrations,
-                "sql": template.sql,
-                "applied_at": timezone.now(),
-            },
-        )
+        for name in ("org", f"{FORMER}{template.version[:12]}"):
+            SchemaVersion.objects.update_or_create(
+                name=name,
+                defaults={
+                    "version": template.version,
+                    "migrations": template.migrations,
+                    "sql": template.sql,
+                    "applied_at": timezone.now(),
+                },
+            )
         return True
 
 
@@ -251,7 +288,11 @@ def migrate_orgs(*, jobs: int = 1, progress: Callable[[Org], None] = lambda org:
         if not behind:
             break
         for applied, orgs in by_history(behind).items():
-            names, statements = record_pending(applied, schema=orgs[0].schema_name)
+            try:
+                names, statements = record_pending(applied)
+            except SchemaError as error:
+                report.failed |= {org.schema_name: str(error) for org in orgs}
+                continue
             text = "\n".join(one_line(statement) for statement in statements)
 
             def apply(
@@ -342,6 +383,12 @@ def _recording_editor(recorded: list[str]) -> Iterator[Any]:
             text = str(statement) if params is None else self.connection.ops.compose_sql(str(statement), params)
             recorded.append(text)
             super().execute(text, None)
+
+        def flush(self) -> None:
+            """Run what was put off to the end (indexes, foreign keys) now."""
+            for statement in self.deferred_sql:
+                self.execute(statement, None)
+            self.deferred_sql.clear()
 
     with Recording(connection, atomic=False) as editor:
         yield editor

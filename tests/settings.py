@@ -18,4 +18,4 @@ STORAGES = {
 }
 METRICS_TOKEN = "test-metrics-token"
 HEALTH_TOKEN = "test-health-token"
-DATABASES["default"]["NAME"] = "sdr_test"
+DATABASES["default"]["NAME"] = os.environ.get("TEST_DATABASE", "sdr_test")

@@ -5,6 +5,7 @@ from orgs.models.mail import Mail
 from orgs.models.org import Domain, Org
 from orgs.models.people import Invitation, Membership, Person, Role
 from orgs.models.rate import RateBucket
+from orgs.models.refused import Refused
 from orgs.models.schema import SchemaVersion
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Org",
     "Person",
     "RateBucket",
+    "Refused",
     "Role",
     "SchemaVersion",
 ]

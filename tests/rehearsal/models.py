@@ -31,6 +31,8 @@ def make(number: int) -> type[Note]:
         body["parent"] = models.ForeignKey(
             f"rehearsal.Note{number - 1:02}", null=True, on_delete=models.CASCADE, related_name="children"
         )
+    if number == 1:
+        body["colour"] = models.CharField(max_length=16, null=True)  # added later: what migrate_orgs is tried with
     body["Meta"] = type(
         "Meta", (), {"indexes": [models.Index(fields=["is_done", "created_at"], name=f"rehearsal_note{number:02}_done")]}
     )
