@@ -28,7 +28,9 @@ def test_it_asks_nothing_until_the_orgs_are_looked_at(page: Any, ana: Person, dj
         page(ana)
 
 
-def test_it_lists_the_persons_own_orgs_in_one_query(page: Any, ana: Person, acme: Org, django_assert_num_queries: Any) -> None:
+def test_it_lists_the_persons_own_orgs_in_one_query(
+    page: Any, ana: Person, acme: Org, django_assert_num_queries: Any
+) -> None:
     with django_assert_num_queries(1):
         values = page(ana)
         assert list(values["my_orgs"]) == [acme]
@@ -49,7 +51,9 @@ def test_it_asks_nothing_for_a_stranger(page: Any, db: None, django_assert_num_q
         (Role.VIEWER, ["/o/acme/", "/o/acme/people/"]),
     ],
 )
-def test_it_offers_only_what_the_role_may_open(page: Any, ana: Person, acme: Org, role: Role, expected: list[str]) -> None:
+def test_it_offers_only_what_the_role_may_open(
+    page: Any, ana: Person, acme: Org, role: Role, expected: list[str]
+) -> None:
     membership = Membership(org=acme, person=ana, role=role)
     assert [entry["href"] for entry in page(ana, org=acme, membership=membership)["nav"]] == expected
 

@@ -16,7 +16,6 @@ from sdr import errors
 from sdr.urls import handler400, handler403, handler404, handler500  # noqa: F401
 
 
-
 def broken(request: Any) -> HttpResponse:
     raise RuntimeError("a secret of ours")
 

@@ -75,7 +75,9 @@ def test_it_marks_no_link_without_a_request() -> None:
 
 
 class InviteForm(forms.Form):
-    email = forms.EmailField(help_text="Theirs.", widget=forms.EmailInput(attrs={"placeholder": "E-mail", "autocomplete": "off"}))
+    email = forms.EmailField(
+        help_text="Theirs.", widget=forms.EmailInput(attrs={"placeholder": "E-mail", "autocomplete": "off"})
+    )
 
 
 def test_it_drops_the_placeholder_and_keeps_the_rest() -> None:
@@ -87,7 +89,9 @@ def test_it_drops_the_placeholder_and_keeps_the_rest() -> None:
 
 
 def test_it_ties_label_help_and_errors_to_the_field() -> None:
-    html = Template('{% include "layouts/_form.html" with submit="Send" %}').render(Context({"form": InviteForm({"email": "typed@"})}))
+    html = Template('{% include "layouts/_form.html" with submit="Send" %}').render(
+        Context({"form": InviteForm({"email": "typed@"})})
+    )
     assert '<label class="field__label" for="id_email">' in html
     assert 'id="id_email_error"' in html
     assert 'id="id_email_helptext"' in html
