@@ -47,7 +47,7 @@ class OrgQuerySet(models.QuerySet["Org"]):
 
 
 class Org(TenantMixin):  # type: ignore[misc]  # django-tenants ships no types
-    """A company. `slug` is its address (`/o/<slug>/`), `schema_name` its schema: all that a lead said lives in there."""
+    """A company. `slug` is its address (`/o/<slug>/`), `schema_name` its schema: all that leads said lives there."""
 
     class Status(models.TextChoices):
         ACTIVE = "active", _("Active")
@@ -192,7 +192,7 @@ class Org(TenantMixin):  # type: ignore[misc]  # django-tenants ships no types
     ) -> None:
         """Close the org now and delete it after DELETION_GRACE; every owner is told. Twice is harmless.
 
-        In: `by` is the owner who asks; None for our staff, `person` then says who. Raises Refused: not_owner, suspended.
+        In: `by` is the owner who asks; None for our staff (`person` says who). Raises Refused: not_owner, suspended.
         """
         with transaction.atomic():
             org, person = self._locked_for_owner(by, person)

@@ -213,7 +213,7 @@ class Membership(models.Model):
             member._end()
 
     def withdraw_invitations(self) -> None:
-        """Revoke this person's open invitations that they could not send any more: an offer lives on its sender's role."""
+        """Revoke this person's open invitations that they could not send any more: no role outlives its giver's."""
         offered = Invitation.objects.open().filter(org_id=self.org_id, invited_by_id=self.person_id)
         offered.exclude(role__in=self.roles_to_give).update(revoked_at=timezone.now())
 
