@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.http import HttpRequest
-from django.utils.functional import SimpleLazyObject
+from django.utils.functional import Promise, SimpleLazyObject
 from django.utils.translation import gettext_lazy
 
 from orgs.models import Membership, Org, Person, Role
@@ -16,7 +16,7 @@ from orgs.models import Membership, Org, Person, Role
 class NavEntry:
     """A place in an org's main navigation: `path` stands below /o/<slug>/, `role` is the least that sees it."""
 
-    label: str  # translated when shown
+    label: str | Promise  # translated when shown
     icon: str
     path: str
     role: Role = Role.VIEWER

@@ -1,4 +1,4 @@
-"""The pages for what went wrong. They need no database, no session and no context processor, and never raise themselves."""
+"""The pages for what went wrong: they need no database, no session, no context processor, and never raise."""
 
 import logging
 import sys

@@ -107,7 +107,7 @@ def active(context: Context, path: str, *, exact: bool = False) -> SafeString:
 
 @register.filter
 def device(user_agent: str) -> str:
-    """Browser and system in words people use ("Firefox, Android"), from a User-Agent header; "" when neither is known."""
+    """Browser and system in words ("Firefox, Android") from a User-Agent header; "" when neither is known."""
     browser = next((name for mark, name in BROWSERS if mark in user_agent), "")
     system = next((name for mark, name in SYSTEMS if mark in user_agent), "")
     return ", ".join(filter(None, (browser, system)))

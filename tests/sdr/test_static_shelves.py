@@ -1,4 +1,4 @@
-"""Stylesheets and scripts: what lies on the shelf is linked, what is linked lies there, and hashing the names breaks nothing."""
+"""Stylesheets and scripts: what lies on the shelf is linked, what is linked lies there, and hashed names still work."""
 
 import hashlib
 import re

@@ -19,7 +19,8 @@ def test_it_marks_a_moment_in_utc_whatever_its_zone() -> None:
     here = MOMENT.astimezone(timezone(timedelta(hours=-3)))
     with translation.override("en"):
         assert time_element(here) == (
-            '<local-time data-style="datetime"><time datetime="2026-11-22T13:05:09Z">Nov. 22, 2026, 1:05 p.m. UTC</time></local-time>'
+            '<local-time data-style="datetime"><time datetime="2026-11-22T13:05:09Z">'
+            "Nov. 22, 2026, 1:05 p.m. UTC</time></local-time>"
         )
 
 
@@ -100,15 +101,18 @@ def test_it_ties_label_help_and_errors_to_the_field() -> None:
     assert 'value="typed@"' in html
 
 
+APPLE = "AppleWebKit/537.36 (KHTML, like Gecko)"
+
+
 @pytest.mark.parametrize(
     ("user_agent", "expected"),
     [
-        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36", "Chrome, Linux"),
-        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0", "Edge, Windows"),
-        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile Safari/604.1", "Safari, iPhone"),
-        ("Mozilla/5.0 (Linux; Android 14; SM-A055M) AppleWebKit/537.36 SamsungBrowser/25.0 Chrome/121.0 Mobile Safari/537.36", "Samsung Internet, Android"),
+        (f"Mozilla/5.0 (X11; Linux x86_64) {APPLE} Chrome/140.0.0.0 Safari/537.36", "Chrome, Linux"),
+        (f"Mozilla/5.0 (Windows NT 10.0) {APPLE} Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0", "Edge, Windows"),
+        (f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) {APPLE} Version/18.0 Safari/604.1", "Safari, iPhone"),
+        (f"Mozilla/5.0 (Linux; Android 14) {APPLE} SamsungBrowser/25.0 Chrome/121.0", "Samsung Internet, Android"),
         ("curl/8.9", ""),
     ],
-)  # fmt: skip
+)
 def test_it_says_browser_and_system_in_words(user_agent: str, expected: str) -> None:
     assert device(user_agent) == expected
