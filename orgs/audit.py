@@ -1,7 +1,7 @@
 """The append-only record (PRODUCT 8): who did what, when, from where, on what.
 
-A database trigger refuses change and removal. Write the entry
-inside the transaction of the change, so that neither exists without the other.
+A database trigger refuses change and removal. Write the entry inside the
+transaction of the change, so that neither exists without the other.
 """
 
 import ipaddress

@@ -198,7 +198,7 @@ RATE_LIMITS: dict[str, tuple[Limit, ...]] = {
 
 
 class RateLimitMiddleware:
-    """Holds RATE_LIMITS for whatever is not a mere look. After authentication, the org, and the check of the CSRF token."""
+    """Holds RATE_LIMITS for whatever is not a mere look. Stands after authentication, org and CSRF check."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

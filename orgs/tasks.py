@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django_q.models import Schedule
 
-from orgs import mail
+from orgs import mail, ratelimit
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Repeat:
 REPEATS = (
     Repeat("mail: sweep", "orgs.tasks.sweep_mail", 1),
     Repeat("mail: prune", "orgs.tasks.prune_mail", 60),
+    Repeat("rate limits: prune", "orgs.tasks.prune_rate_limits", 60),
 )
 
 
@@ -41,3 +42,7 @@ def sweep_mail() -> None:
 
 def prune_mail() -> None:
     mail.prune()
+
+
+def prune_rate_limits() -> None:
+    ratelimit.prune()

@@ -117,6 +117,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "sdr.headers.HeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -130,6 +131,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "orgs.middleware.OrgMiddleware",
+    "orgs.ratelimit.RateLimitMiddleware",
 ]
 
 ROOT_URLCONF = "sdr.urls"
@@ -236,11 +238,17 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_FORMS = {"signup": "orgs.forms.SignupForm"}
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
-ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 900
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_MAX_ATTEMPTS = 5
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = 5  # times; another address is another sign-up, or it would tell who exists
+ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+ACCOUNT_PASSWORD_RESET_BY_CODE_TIMEOUT = 900
+ACCOUNT_PASSWORD_RESET_BY_CODE_MAX_ATTEMPTS = 5
+ALLAUTH_USER_CODE_FORMAT = {"numeric": True, "length": 6, "dashed": False}
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
-ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_SESSION_REMEMBER = None  # the person chooses
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_RATE_LIMITS = False  # ours are atomic, shared by all processes and say Retry-After: orgs.ratelimit
@@ -257,6 +265,10 @@ SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
         "SCOPE": ["profile", "email"],
         "AUTH_PARAMS": {"access_type": "online", "prompt": "select_account"},
         "OAUTH_PKCE_ENABLED": True,
+        "AUTHORIZE_URL": envstr("GOOGLE_AUTHORIZE_URL", "https://accounts.google.com/o/oauth2/v2/auth"),
+        "ACCESS_TOKEN_URL": envstr("GOOGLE_TOKEN_URL", "https://oauth2.googleapis.com/token"),
+        "CERTS_URL": envstr("GOOGLE_CERTS_URL", "https://www.googleapis.com/oauth2/v1/certs"),
+        "ID_TOKEN_ISSUER": envstr("GOOGLE_ISSUER", "https://accounts.google.com"),
     }
 }
 MFA_ADAPTER = "orgs.adapters.MFAAdapter"
@@ -266,6 +278,12 @@ MFA_PASSKEY_SIGNUP_ENABLED = False
 MFA_TOTP_ISSUER = BRAND
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = IS_LOCAL  # passkeys on http://localhost
 USERSESSIONS_TRACK_ACTIVITY = True
+
+
+def origin_of(url: str) -> str:
+    """Scheme and host of an address, as a content security policy names them."""
+    return "/".join(url.split("/", 3)[:3])
+
 
 # --- Browser safety ----------------------------------------------------------------------------------------------
 SESSION_COOKIE_NAME = "__Host-session" if IS_HTTPS else "session"
@@ -300,7 +318,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "connect-src": [SELF],
         "manifest-src": [SELF],
         "media-src": [SELF, "blob:"],
-        "form-action": [SELF, *(["https://accounts.google.com"] if GOOGLE_CLIENT_ID else [])],
+        "form-action": [SELF, *([origin_of(SOCIALACCOUNT_PROVIDERS["google"]["AUTHORIZE_URL"])] if GOOGLE_CLIENT_ID else [])],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
         "object-src": [NONE],
