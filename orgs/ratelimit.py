@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from allauth.account.internal.stagekit import unstash_login
 from django.conf import settings
@@ -24,10 +24,12 @@ from django.utils import timezone
 from django.utils.translation import ngettext
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
-from rest_framework.views import APIView
 
 from orgs.audit import client_ip, request_id
 from orgs.models import Org, Person, RateBucket
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView  # reads the settings, which name this module
 
 logger = logging.getLogger(__name__)
 
@@ -284,7 +286,7 @@ class ApiThrottle(BaseThrottle):
 
     retry_after: int | None = None
 
-    def allow_request(self, request: Request, view: APIView) -> bool:
+    def allow_request(self, request: Request, view: "APIView") -> bool:
         rule, who = (API_PERSON, person) if isinstance(request.user, Person) else (API_IP, ip)
         verdict = check(rule, who(request._request) or "unknown")
         self.retry_after = verdict.retry_after
