@@ -35,8 +35,9 @@ def main(arguments: list[str]) -> int:
     """Install `base` or `dev`. Returns the exit status."""
     if sys.version_info < OLDEST:
         return _fail(
-            f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed; {sys.executable} is {sys.version.split()[0]}. Install it "
-            "(on Debian 12: apt install python3 python3-venv), or name the one to use: make demo PYTHON=python3.11"
+            f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed; {sys.executable} is {sys.version.split()[0]}. "
+            "Install it (on Debian 12: apt install python3 python3-venv), or name the one to use: "
+            "make demo PYTHON=python3.11"
         )
     if arguments not in (["base"], ["dev"]):
         return _fail("usage: python3 sdr/local/install.py base|dev")
@@ -84,8 +85,8 @@ def _install_uv() -> None:
 
 
 def _sync(lock_file: Path) -> None:
-    command = [str(VENV / "bin" / "uv"), "pip", "sync", "--require-hashes", "--python", str(PYTHON), str(lock_file)]
-    _run(command, _no_network("The packages"))
+    command = [str(VENV / "bin" / "uv"), "pip", "sync", "--quiet", "--require-hashes", "--python", str(PYTHON)]
+    _run([*command, str(lock_file)], _no_network("The packages"))
 
 
 def _no_network(what: str) -> str:

@@ -1,0 +1,35 @@
+"""A place for embedded clusters that PostgreSQL's own user may enter (a home or pytest's directory is closed to it)."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sdr.local.embedded import Cluster
+
+
+@pytest.fixture(scope="session")
+def base() -> Iterator[Path]:
+    """One EMBEDDED_BASE for the run, so that the programs are copied once."""
+    path = Path(tempfile.mkdtemp(prefix="sdr-base-", dir="/tmp"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(autouse=True)
+def embedded_base(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMBEDDED_BASE", str(base))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster nobody has started, stopped and deleted at the end."""
+    cluster = Cluster(tmp_path / "state")
+    yield cluster
+    cluster.stop()
+    cluster.kill()
+    cluster.remove()
