@@ -6,6 +6,7 @@
 PYTHON = python3
 BIN = .venv/bin
 TESTS = tests
+BENCH =
 # A Python that may not keep what it compiled takes twice as long to start, every time.
 RUN = unset PYTHONDONTWRITEBYTECODE; exec env
 LOCK = $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -34,13 +35,13 @@ lint: install-dev ## Check style, types, templates and who imports whom
 	$(RUN) ENVIRONMENT=test $(BIN)/mypy
 
 bench: install-dev ## Measure; the figures belong in docs/performance.md
-	@$(RUN) ENVIRONMENT=test $(BIN)/python -m pytest -n0 -s tests/bench
+	@$(RUN) ENVIRONMENT=test $(BIN)/python -m tests.bench $(BENCH)
 
-screens: install-dev ## Drive the pages in a browser, with pictures and accessibility checks
-	@$(RUN) ENVIRONMENT=test $(BIN)/python -m pytest -n0 tests/browser
+screens: install-dev ## Take the pictures of docs/screens in a browser
+	@$(RUN) ENVIRONMENT=test $(BIN)/python -m tests.browser.screens
 
 messages: install-dev ## Collect the texts to translate and compile the translations
-	@$(RUN) $(BIN)/python -m sdr.local.messages
+	@$(RUN) ENVIRONMENT=test $(BIN)/python manage.py messages
 
 lock: install-dev ## Write requirements/ anew from pyproject.toml
 	$(LOCK) pyproject.toml -o requirements/base.txt
