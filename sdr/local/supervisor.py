@@ -37,6 +37,7 @@ MEMORY_BYTES = 512 * 1024 * 1024
 LOG_BYTES = 5_000_000
 TAIL_LINES = 12
 READY_SECONDS = 90.0
+HEALTH_SECONDS = 2.0
 CLEANING_SECONDS = 10.0  # how long the janitor of a killed demo may take
 WEB_STOP_SECONDS = 8.0
 WORKER_STOP_SECONDS = 20.0
@@ -197,7 +198,9 @@ class Supervisor:
         )
 
     def _health(self) -> str:
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=5)) as connection:
+        with contextlib.closing(
+            http.client.HTTPConnection(self._host, self._port, timeout=HEALTH_SECONDS)
+        ) as connection:
             try:
                 connection.request("GET", "/health/ready")
                 return str(connection.getresponse().status)
@@ -455,7 +458,8 @@ def _only_demo(state: Path, port: int) -> Iterator[IO[str]]:
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
-        return socket.create_server((host, port), backlog=512)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=512)
     except PermissionError:
         raise DemoError(f"Port {port} is reserved for root. Choose one above 1023: make demo PORT=8000") from None
     except OSError as error:
