@@ -1,18 +1,87 @@
 """Our answers to allauth's questions."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from django.http import HttpRequest
+from django.shortcuts import render
+from django.utils import translation
+from rest_framework import status
 
+from orgs import mail
+from orgs.models import Person
 from sdr.lib import secrets
+
+NAME_LIMIT = 120  # characters, as the column
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Sign-up, sign-in and the e-mails about them."""
 
+    def save_user(self, request: HttpRequest, user: Person, form: Any, commit: bool = True) -> Person:
+        """A new person: with their name, in the language they are reading."""
+        user.name = form.cleaned_data.get("name", "")
+        user.language = translation.get_language() or user.language
+        super().save_user(request, user, form, commit)
+        return user
+
+    def send_mail(self, template_prefix: str, email: str, context: Mapping[str, Any]) -> None:
+        """Every e-mail of allauth goes through `orgs.mail`, in the person's language, a stranger's in the page's."""
+        person = person_of(email, context)
+        known = {key: value for key, value in context.items() if key not in {"request", "current_site", "user"}}
+        mail.send(
+            template_prefix,
+            to=email,
+            context=known,
+            language=person.language if person else translation.get_language() or "",
+            person=person,
+        )
+
+
+def person_of(email: str, context: Mapping[str, Any]) -> Person | None:
+    """Whom the address belongs to, as far as we know."""
+    user = context.get("user")
+    if isinstance(user, Person):
+        return user
+    address = EmailAddress.objects.filter(email=email.lower()).select_related("user").order_by("-verified").first()
+    if address:
+        found: Person = address.user
+        return found
+    return Person.objects.filter(email=email.lower()).first()
+
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     """Sign-in with Google."""
+
+    def list_apps(self, request: HttpRequest, provider: str | None = None, client_id: str | None = None) -> list[Any]:
+        """The app of the settings and no other: none is kept in the database, where its secret would lie open."""
+        from allauth.socialaccount.adapter import _build_apps_from_settings
+
+        found = _build_apps_from_settings(provider=provider, client_id=client_id)
+        return [app for apps in found.values() for app in apps]
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
+        """An address that Google has not verified proves nothing: refuse, unless the account is connected already."""
+        if sociallogin.is_existing and not sociallogin._did_authenticate_by_email:
+            return
+        if sociallogin.state.get("process") == "connect":
+            return
+        if not any(address.verified for address in sociallogin.email_addresses):
+            page = render(request, "socialaccount/unverified.html", status=status.HTTP_403_FORBIDDEN)
+            raise ImmediateHttpResponse(page)
+
+    def populate_user(self, request: HttpRequest, sociallogin: Any, data: Mapping[str, Any]) -> Person:
+        """A new person named as at Google, in the language they are reading."""
+        person: Person = super().populate_user(request, sociallogin, data)
+        names = (data.get("first_name"), data.get("last_name"))
+        person.name = (" ".join(str(name) for name in names if name) or person.email.partition("@")[0])[:NAME_LIMIT]
+        person.language = translation.get_language() or person.language
+        return person
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]

@@ -67,6 +67,8 @@ class Action(StrEnum):
     MFA_REMOVED = "mfa.removed"
     MFA_RESET = "mfa.reset"
     RECOVERY_CODES_MADE = "recovery_codes.made"
+    ACCOUNT_CONNECTED = "account.connected"
+    ACCOUNT_DISCONNECTED = "account.disconnected"
     # Ours
     FLAG_CHANGED = "flag.changed"
     FLAG_OVERRIDDEN = "flag.overridden"
