@@ -1,10 +1,13 @@
 """Late work of orgs that is no part of a conversation: plain django-q2 tasks, and schedules that start some of them."""
 
+import socket
 from dataclasses import dataclass
 
+from django.utils import timezone
 from django_q.models import Schedule
 
 from orgs import mail, ratelimit
+from orgs.models import Heartbeat
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,7 @@ class Repeat:
 
 
 REPEATS = (
+    Repeat("worker: heartbeat", "orgs.tasks.beat", 1),
     Repeat("mail: sweep", "orgs.tasks.sweep_mail", 1),
     Repeat("mail: prune", "orgs.tasks.prune_mail", 60),
     Repeat("rate limits: prune", "orgs.tasks.prune_rate_limits", 60),
@@ -30,6 +34,13 @@ def ensure_schedules() -> None:
             name=repeat.name,
             defaults={"func": repeat.func, "schedule_type": Schedule.MINUTES, "minutes": repeat.minutes, "repeats": -1},
         )
+
+
+def beat() -> None:
+    """Sign of life: this machine's workers take tasks from the queue and finish them."""
+    Heartbeat.objects.update_or_create(
+        name=f"worker@{socket.gethostname()}"[:120], defaults={"kind": "worker", "beat_at": timezone.now()}
+    )
 
 
 def send_mail(pk: int) -> None:

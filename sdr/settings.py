@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
 
 from sdr.env import envbool, envint, envlist, envsecret, envstr
+from sdr.lib import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT = envstr("ENVIRONMENT", "production")
@@ -101,7 +102,6 @@ SHARED_APPS = [
     "allauth.usersessions",
     "rest_framework",
     "csp",
-    "django_structlog",
     "djstripe",
     "django_q",
     "sdr",
@@ -116,6 +116,9 @@ AUTH_USER_MODEL = "orgs.Person"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 MIDDLEWARE = [
+    "sdr.lib.request_log.RequestLogMiddleware",
+    "sdr.health.HealthMiddleware",
+    "sdr.lib.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "sdr.headers.HeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -393,6 +396,13 @@ Q_CLUSTER = {
     "label": "Jobs",
     "guard_cycle": 1,
 }
+
+# --- Seeing ------------------------------------------------------------------------------------------------------
+TRUST_REQUEST_ID = envbool("TRUST_REQUEST_ID", False)  # only behind a proxy of ours that overwrites X-Request-ID
+SENTRY_DSN = envsecret("SENTRY_DSN", default="")
+LOGGING = logs.config(
+    json_lines=envbool("LOG_JSON", not IS_LOCAL), level=envstr("LOG_LEVEL", "WARNING" if ENVIRONMENT == "test" else "INFO")
+)
 
 # --- Stripe (billing comes later; these must stand before the first migration) ----------------------------------
 STRIPE_LIVE_MODE = envbool("STRIPE_LIVE_MODE", False)

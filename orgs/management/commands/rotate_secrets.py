@@ -1,0 +1,94 @@
+"""`manage.py rotate_secrets`: seal every stored secret with the keyring's first key."""
+
+from typing import Any
+
+from allauth.mfa.models import Authenticator
+from django.apps import apps
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection, models
+
+from orgs.context import in_org
+from orgs.models import Org
+from sdr.lib import secrets
+from sdr.lib.secrets import UnreadableSecret
+
+SEALED_KEYS = ("secret", "seed")  # of Authenticator.data; "migrated_codes" is a list of them
+SEALED_LISTS = ("migrated_codes",)
+BATCH_ROWS = 500
+
+
+class Command(BaseCommand):
+    help = (
+        "Seals every stored secret with the first key of SECRETS_KEYRING, in public and in every org. Put the new key "
+        "first, restart everything, run this, then take the old key away. Safe to stop and to repeat."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.rotated = 0
+        self.unreadable: list[str] = []
+        shared, per_org = _fields()
+        for model, column in shared:
+            self._column("public", model, column)
+        self._second_steps()
+        for org in Org.objects.exclude(schema_name="public").order_by("pk").iterator(chunk_size=200):
+            with in_org(org):
+                for model, column in per_org:
+                    self._column(org.schema_name, model, column)
+        self.stdout.write(f"{self.rotated} values sealed with key {secrets.keyring().current}.")
+        if self.unreadable:
+            raise CommandError(
+                f"{len(self.unreadable)} values cannot be opened by any key of SECRETS_KEYRING: "
+                + ", ".join(self.unreadable[:20])
+                + ". Put the missing key back and run this again."
+            )
+
+    def _column(self, schema: str, model: type[models.Model], column: "models.Field[Any, Any]") -> None:
+        result = secrets.rotate_column(connection, model, column)
+        self.rotated += result.rotated
+        self.unreadable += [f"{schema}.{model._meta.db_table}.{column.column} {pk}" for pk in result.unreadable]
+        if result.rotated:
+            self.stdout.write(f"{schema}.{model._meta.db_table}.{column.column}: {result.rotated}")
+
+    def _second_steps(self) -> None:
+        """allauth keeps its secrets inside JSON, sealed by our MFAAdapter."""
+        count = 0
+        pks = list(Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN).values_list("pk", flat=True))
+        for start in range(0, len(pks), BATCH_ROWS):
+            for pk, data in Authenticator.objects.filter(pk__in=pks[start : start + BATCH_ROWS]).values_list(
+                "pk", "data"
+            ):
+                try:
+                    fresh = _rotate_data(data)
+                except UnreadableSecret:
+                    self.unreadable.append(f"public.mfa_authenticator.data {pk}")
+                    continue
+                if fresh != data:
+                    # A code used meanwhile changed the row: then it is left as it is, for the next run.
+                    count += Authenticator.objects.filter(pk=pk, data=data).update(data=fresh)
+        self.rotated += count
+        if count:
+            self.stdout.write(f"public.mfa_authenticator.data: {count}")
+
+
+def _fields() -> tuple[list[tuple[type[models.Model], Any]], list[tuple[type[models.Model], Any]]]:
+    from django_tenants.utils import get_tenant_apps
+
+    tenant = set(get_tenant_apps())
+    shared: list[tuple[type[models.Model], Any]] = []
+    per_org: list[tuple[type[models.Model], Any]] = []
+    for model, column in secrets.encrypted_fields(apps.get_models(include_auto_created=True)):
+        config = apps.get_app_config(model._meta.app_label)
+        names = {config.name, f"{config.__class__.__module__}.{config.__class__.__name__}"}
+        (per_org if names & tenant else shared).append((model, column))
+    return shared, per_org
+
+
+def _rotate_data(data: dict[str, Any]) -> dict[str, Any]:
+    fresh = dict(data)
+    for key in SEALED_KEYS:
+        if key in fresh:
+            fresh[key] = secrets.rotate(fresh[key])
+    for key in SEALED_LISTS:
+        if key in fresh:
+            fresh[key] = [secrets.rotate(value) for value in fresh[key]]
+    return fresh
