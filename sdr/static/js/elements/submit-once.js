@@ -2,11 +2,13 @@
 class SubmitOnce extends HTMLElement {
   connectedCallback() {
     this.addEventListener("submit", this.#mark)
+    this.addEventListener("htmx:afterRequest", this.#clear)
     window.addEventListener("pageshow", this.#clear)
   }
 
   disconnectedCallback() {
     this.removeEventListener("submit", this.#mark)
+    this.removeEventListener("htmx:afterRequest", this.#clear)
     window.removeEventListener("pageshow", this.#clear)
   }
 
