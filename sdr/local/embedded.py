@@ -54,6 +54,7 @@ SETTINGS = {
     "max_locks_per_transaction": "512",  # with a schema per org one statement may touch tens of thousands of tables
     "wal_level": "minimal",
     "max_wal_senders": "0",
+    "max_logical_replication_workers": "0",
     "max_wal_size": "512MB",
     "checkpoint_timeout": "15min",
     "autovacuum_naptime": "30s",
