@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. They need Python 3.11, make and, the first time, a network.
 .POSIX:
 .SUFFIXES:
-.PHONY: help setup demo test lint lock bench screens messages clean-demo install-base install-dev
+.PHONY: help setup demo test test-slow test-browser lint lock bench screens messages clean-demo install-base install-dev
 
 PYTHON = python3
 BIN = .venv/bin
@@ -14,7 +14,7 @@ LOCK = $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --n
 
 help: ## Show this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
-		printf '%-18s %s\n' "$$name" "$$text"; done
+		printf '%-20s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo '  make demo PORT=9000 VERBOSE=1      another port; show what the processes write'
 	@echo '  make test TESTS=tests/orgs         some of the tests'
@@ -24,6 +24,12 @@ demo: install-base ## Set up and start everything; prints the address and how to
 
 test: install-dev ## Run the tests
 	@$(RUN) ENVIRONMENT=test $(BIN)/python -m pytest -n auto --dist worksteal $(TESTS)
+
+test-slow: install-dev ## Run the tests that take minutes
+	@$(RUN) ENVIRONMENT=test $(BIN)/python -m pytest -n0 tests/slow
+
+test-browser: install-dev ## Drive the pages in a browser, with accessibility checks (needs Debian's chromium)
+	@$(RUN) ENVIRONMENT=test $(BIN)/python -m pytest -n0 tests/browser
 
 setup: install-base ## Install only: .venv with the locked packages
 
@@ -37,7 +43,7 @@ lint: install-dev ## Check style, types, templates and who imports whom
 bench: install-dev ## Measure; the figures belong in docs/performance.md
 	@$(RUN) ENVIRONMENT=test $(BIN)/python -m tests.bench $(BENCH)
 
-screens: install-dev ## Take the pictures of docs/screens in a browser
+screens: install-dev ## Take the pictures of docs/screens anew
 	@$(RUN) ENVIRONMENT=test $(BIN)/python -m tests.browser.screens
 
 messages: install-dev ## Collect the texts to translate and compile the translations
