@@ -26,6 +26,7 @@ from django.core.files.storage import default_storage
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
+from orgs.routing import tenant_labels
 from orgs.schemas import org_version, public_version
 from sdr.lib.metrics import bearer_matches, metrics_view
 
@@ -63,6 +64,8 @@ class HealthMiddleware:
             return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
         response = view(request)
         response.headers["Cache-Control"] = "no-store"
+        # A failing check is no failure of a request: the caller is told, the log and the error reports are not.
+        response._has_been_logged = True  # type: ignore[attr-defined]
         return response
 
 
@@ -233,9 +236,7 @@ def _org_version() -> str:
 
 @cache
 def _public_migrations() -> frozenset[str]:
-    tenant = {name.split(".")[-1] for name in settings.TENANT_APPS} | {
-        config.label for config in apps.get_app_configs() if config.name in settings.TENANT_APPS
-    }
+    tenant = tenant_labels()
     return frozenset(
         f"{config.label}.{file.stem}"
         for config in apps.get_app_configs()

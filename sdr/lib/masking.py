@@ -58,7 +58,8 @@ HEX_IDENTITY = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}
 PLAIN_SPOKEN = frozenset(
     {"ImproperlyConfigured", "UnreadableSecret", "PortError", "HttpError", "AttributeError", "NameError", "ImportError",
      "ModuleNotFoundError", "NotImplementedError", "RecursionError", "OperationalError", "InterfaceError",
-     "ConnectionTimeout", "ConnectionError", "ConnectionRefusedError", "ConnectionResetError", "BrokenPipeError",
+     "ConnectionTimeout",
+        "ZeroDivisionError", "ConnectionError", "ConnectionRefusedError", "ConnectionResetError", "BrokenPipeError",
      "TimeoutError", "FileNotFoundError", "PermissionError", "NoReverseMatch", "TemplateDoesNotExist"}
 )  # fmt: skip
 
