@@ -39,7 +39,8 @@ def kept_secret(name: str, make: Callable[[], str]) -> str:
     """A secret made once for this checkout (development and test only), readable by its user alone."""
     path = STATE_DIR / "secrets" / name
     if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        STATE_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         descriptor, draft = tempfile.mkstemp(dir=path.parent)  # readable by us alone
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(make())

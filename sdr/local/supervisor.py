@@ -106,7 +106,7 @@ class Supervisor:
         self._verbose = verbose
         self._programs = programs or Programs()
         self._terminal = Terminal()
-        self._environment = _environment(state, port)
+        self._environment: dict[str, str] = {}
         self._cluster = None if os.environ.get("DATABASE_URL") else Cluster(state)
         self._children: list[Child] = []
         self._listener: socket.socket | None = None
@@ -127,6 +127,7 @@ class Supervisor:
         try:
             with _only_demo(self._state, self._port) as lock:
                 self._lock_fd = lock.fileno()
+                self._environment = _environment(self._state, self._port)
                 self._start_janitor()
                 try:
                     self._start()
@@ -338,7 +339,7 @@ class Supervisor:
 
     def _log(self, name: str) -> Path:
         log = self._state / "logs" / f"{name}.log"
-        log.parent.mkdir(exist_ok=True)
+        log.parent.mkdir(mode=0o700, exist_ok=True)
         if log.exists() and log.stat().st_size > LOG_BYTES:
             log.rename(log.with_suffix(".log.1"))
         return log

@@ -4,6 +4,7 @@ import http.client
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -78,6 +79,7 @@ def test_it_shows_how_to_sign_in_and_stops_in_order_on_ctrl_c(demo: Demo) -> Non
     assert f"Open http://localhost:{demo.port}/" in printed
     assert "Sign in as ana@example.com" in printed
     assert "✓ Everything prepared" in printed
+    assert stat.S_IMODE(demo.state.stat().st_mode) == 0o700
     assert demo.web_pid() > 0
     demo.until("web-1   │ web says hello")
     assert eventually(lambda: len(marked(demo.state)) == 5)  # supervisor, janitor, web, worker and its child
