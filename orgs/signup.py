@@ -5,6 +5,7 @@ from django.http import HttpRequest
 
 from orgs import audit
 from orgs.models import Membership, Org, Person, Role
+from orgs.models.org import fold
 from orgs.schemas import provision
 from orgs.slugs import SLUG_CHARS, suggest_slug
 
@@ -41,7 +42,7 @@ def found_org(
     In: validated values (`orgs.slugs`, an IANA zone). Raises SlugTaken, and then nothing was made: of two who ask for
     one address at the same time the second waits for the first and gets this.
     """
-    org = Org(name=name, slug=slug, language=language, time_zone=time_zone)
+    org = Org(name=name, name_folded=fold(name), slug=slug, language=language, time_zone=time_zone)
     try:
         with transaction.atomic():
             provision(org)

@@ -1,13 +1,19 @@
 """The one list of addresses. Org pages live below /o/<slug>/, the API below /api/v1/."""
 
-from django.contrib import admin
 from django.urls import include, path
 
+from orgs.views import google
+from sdr import staff
+
 urlpatterns = [
+    path("accounts/google/login/", google.login, name="google_login"),  # before allauth's own
+    path("accounts/google/login/callback/", google.callback, name="google_callback"),
+    path("accounts/google/login/token/", google.by_token, name="google_login_by_token"),
+    path("", include("orgs.account_urls")),
     path("accounts/", include("allauth.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("stripe/", include("djstripe.urls", namespace="djstripe")),
-    path("staff/", admin.site.urls),
+    path("staff/", staff.site.urls),
     path("", include("orgs.urls")),
 ]
 
