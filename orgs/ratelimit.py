@@ -177,6 +177,7 @@ API_IP = Rule("api-ip", 60, MINUTE, burst=30)
 
 PROVING_AGAIN: tuple[Limit, ...] = ((PROVE_AGAIN, person),)
 SIGNING_UP: tuple[Limit, ...] = ((SIGN_UP_IP, ip),)
+INVITING: tuple[Limit, ...] = ((INVITE_PERSON, person), (INVITE_ORG, org))
 
 RATE_LIMITS: dict[str, tuple[Limit, ...]] = {
     "account_login": ((SIGN_IN_IP, ip), (SIGN_IN_EMAIL_IP, email_at_ip), (SIGN_IN_EMAIL, email)),
@@ -196,6 +197,12 @@ RATE_LIMITS: dict[str, tuple[Limit, ...]] = {
     "google_login": ((GOOGLE_IP, ip),),
     "google_login_by_token": ((GOOGLE_IP, ip),),
     "socialaccount_signup": SIGNING_UP,
+    "account:new_org": ((NEW_ORG_PERSON, person), (NEW_ORG_IP, ip)),
+    "account:deletion": PROVING_AGAIN,
+    "orgs:invitations": INVITING,
+    "orgs:invitation_resend": INVITING,
+    "orgs:invitation": ((INVITATION_IP, ip),),
+    "orgs:invitation_signup": ((INVITATION_IP, ip), *SIGNING_UP),
 }
 
 

@@ -94,7 +94,7 @@ SHARED_APPS = [
     "django.forms",
     "django.contrib.humanize",
     "unfold",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # what libraries would register is not for our staff: sdr.staff
     "allauth",
     "allauth.account",
     "allauth.mfa",

@@ -17,15 +17,16 @@ from tests import databases
 def django_db_setup(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[None]:
     """This worker's own copy of the template database."""
     worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
-    with django_db_blocker.unblock():
-        server = databases.start_server()
-        try:
+    server = None
+    try:
+        with django_db_blocker.unblock():
+            server = databases.start_server()
             databases.copy(databases.ensure_template(), f"test_{worker}")
-            yield
-        finally:
-            connection.close()
-            if server:
-                server.stop()
+        yield  # a test that has not asked for the database is kept from it
+    finally:
+        connection.close()
+        if server:
+            server.stop()
 
 
 @pytest.fixture
@@ -48,7 +49,9 @@ def loopback_only() -> Iterator[None]:
     real = socket.socket.connect
 
     def connect(self: socket.socket, address: Any) -> None:
-        if self.family in {socket.AF_INET, socket.AF_INET6} and not str(address[0]).startswith(("127.", "::1", "localhost")):
+        if self.family in {socket.AF_INET, socket.AF_INET6} and not str(address[0]).startswith(
+            ("127.", "::1", "localhost")
+        ):
             raise AssertionError(f"a test tried to reach {address[0]}")
         real(self, address)
 
