@@ -4,13 +4,16 @@ from orgs.models.heartbeat import Heartbeat
 from orgs.models.mail import Mail
 from orgs.models.org import Domain, Org
 from orgs.models.people import Invitation, Membership, Person, Role
+from orgs.models.queue import Claimed, Due, Want
 from orgs.models.rate import RateBucket
 from orgs.models.refused import Refused
 from orgs.models.schema import SchemaVersion
 
 __all__ = [
     "AuditEntry",
+    "Claimed",
     "Domain",
+    "Due",
     "Flag",
     "FlagOverride",
     "Heartbeat",
@@ -23,4 +26,5 @@ __all__ = [
     "Refused",
     "Role",
     "SchemaVersion",
+    "Want",
 ]
