@@ -1,6 +1,6 @@
 """Forms about oneself: signing up, the profile, leaving for good."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from allauth.account.forms import SignupForm as AllauthSignupForm
 from django import forms
@@ -14,6 +14,17 @@ from orgs import signup
 from orgs.models import Person
 from orgs.org_forms import ZoneField
 from orgs.slugs import SLUG_CHARS, SLUG_VALIDATORS
+
+
+if TYPE_CHECKING:
+    PersonModelForm = forms.ModelForm[Person]
+else:
+    PersonModelForm = forms.ModelForm
+
+if TYPE_CHECKING:
+    PersonModelForm = forms.ModelForm[Person]
+else:
+    PersonModelForm = forms.ModelForm  # generic in the stubs only
 
 
 class SignupForm(AllauthSignupForm):  # type: ignore[misc]
@@ -35,7 +46,7 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]
         return super().try_save(request)  # type: ignore[no-any-return]
 
 
-class ProfileForm(forms.ModelForm[Person]):
+class ProfileForm(PersonModelForm):
     """What others see of a person, and the language we speak to them."""
 
     class Meta:
