@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 else:
     PersonModelForm = forms.ModelForm
 
-if TYPE_CHECKING:
-    PersonModelForm = forms.ModelForm[Person]
-else:
-    PersonModelForm = forms.ModelForm  # generic in the stubs only
-
 
 class SignupForm(AllauthSignupForm):  # type: ignore[misc]
     """Name, e-mail and password. The answer is the same for an address that has an account: its owner gets a mail."""
@@ -97,5 +92,7 @@ class FoundingForm(forms.Form):
     def refuse_slug(self) -> None:
         """Say that the address is taken and which similar one is free."""
         free = signup.free_slug(str(self.data.get("slug", ""))) or signup.free_slug(str(self.data.get("name", "")))
-        text = _("This address is taken. %(free)s is free.") if free else _("This address is taken. Choose another one.")
+        text = (
+            _("This address is taken. %(free)s is free.") if free else _("This address is taken. Choose another one.")
+        )
         self.add_error("slug", forms.ValidationError(text, code="taken", params={"free": free}))
