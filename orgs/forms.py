@@ -1,6 +1,6 @@
 """Forms about oneself: signing up, the profile, leaving for good."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from allauth.account.forms import SignupForm as AllauthSignupForm
 from django import forms
@@ -14,6 +14,12 @@ from orgs import signup
 from orgs.models import Person
 from orgs.org_forms import ZoneField
 from orgs.slugs import SLUG_CHARS, SLUG_VALIDATORS
+
+
+if TYPE_CHECKING:
+    PersonModelForm = forms.ModelForm[Person]
+else:
+    PersonModelForm = forms.ModelForm
 
 
 class SignupForm(AllauthSignupForm):  # type: ignore[misc]
@@ -35,7 +41,7 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]
         return super().try_save(request)  # type: ignore[no-any-return]
 
 
-class ProfileForm(forms.ModelForm[Person]):
+class ProfileForm(PersonModelForm):
     """What others see of a person, and the language we speak to them."""
 
     class Meta:
@@ -86,5 +92,7 @@ class FoundingForm(forms.Form):
     def refuse_slug(self) -> None:
         """Say that the address is taken and which similar one is free."""
         free = signup.free_slug(str(self.data.get("slug", ""))) or signup.free_slug(str(self.data.get("name", "")))
-        text = _("This address is taken. %(free)s is free.") if free else _("This address is taken. Choose another one.")
+        text = (
+            _("This address is taken. %(free)s is free.") if free else _("This address is taken. Choose another one.")
+        )
         self.add_error("slug", forms.ValidationError(text, code="taken", params={"free": free}))

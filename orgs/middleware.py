@@ -4,19 +4,20 @@ import re
 from collections.abc import Callable
 
 from django.db import connection
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import translation
 from django.utils.http import urlencode
-from rest_framework import status
+from django.utils.translation import gettext as _
 
+from orgs.api import error_response
 from orgs.context import note_touched, recycle_connection
 from orgs.models import Membership, Org, Person
 
 ORG_PATH = re.compile(r"^/(?:o|api/v1/orgs|live)/(?P<slug>[^/]+)(?:/|$)")
 API_PATH = "/api/"
-OPEN_WHEN_CLOSED = ("orgs:closed", "orgs:deletion", "orgs:leave")  # what members of a suspended or leaving org may reach
+OPEN_WHEN_CLOSED = ("orgs:closed", "orgs:restoration", "orgs:leave")  # for members of a suspended or leaving org
 
 
 class PersonLanguageMiddleware:
@@ -77,23 +78,23 @@ class OrgMiddleware:
         name = request.resolver_match.view_name
         if not org.is_open and name not in OPEN_WHEN_CLOSED:
             if request.path_info.startswith(API_PATH):
-                return HttpResponse(status=status.HTTP_403_FORBIDDEN)
+                return error_response(f"org_{org.status}", _("This organization is closed."), status=403)
             return redirect("orgs:closed", slug=org.slug)
-        if org.requires_mfa and not has_mfa(request.user):  # type: ignore[arg-type]
+        if org.requires_mfa and name != "orgs:leave" and not has_mfa(request.user):  # type: ignore[arg-type]
             if request.path_info.startswith(API_PATH):
-                return HttpResponse(status=status.HTTP_403_FORBIDDEN)
-            return render(request, "orgs/org/mfa_required.html", status=status.HTTP_403_FORBIDDEN)
+                return error_response("mfa_required", _("This organization requires two-step sign-in."), status=403)
+            return render(request, "orgs/org/mfa_required.html", status=403)
         return None
 
     def sign_in_first(self, request: HttpRequest) -> HttpResponseBase:
         if request.path_info.startswith(API_PATH):
-            return HttpResponse(status=status.HTTP_401_UNAUTHORIZED)
+            return error_response("not_authenticated", _("Sign in first."), status=401)
         return redirect(f"{reverse('account_login')}?{urlencode({'next': request.get_full_path()})}")
 
     def not_found(self, request: HttpRequest) -> HttpResponseBase:
         if request.path_info.startswith(API_PATH):
-            return HttpResponse(status=status.HTTP_404_NOT_FOUND)
-        return render(request, "404.html", status=status.HTTP_404_NOT_FOUND)
+            return error_response("not_found", _("There is nothing here, or it is not yours."), status=404)
+        return render(request, "404.html", status=404)
 
 
 def has_mfa(person: Person) -> bool:

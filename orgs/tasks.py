@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 from django_q.models import Schedule
 
-from orgs import mail, ratelimit
+from orgs import deletion, mail, ratelimit
 from orgs.models import Heartbeat
 
 
@@ -24,6 +24,7 @@ REPEATS = (
     Repeat("mail: sweep", "orgs.tasks.sweep_mail", 1),
     Repeat("mail: prune", "orgs.tasks.prune_mail", 60),
     Repeat("rate limits: prune", "orgs.tasks.prune_rate_limits", 60),
+    Repeat("orgs: purge", "orgs.tasks.purge_orgs", 60),
 )
 
 
@@ -57,3 +58,8 @@ def prune_mail() -> None:
 
 def prune_rate_limits() -> None:
     ratelimit.prune()
+
+
+def purge_orgs() -> None:
+    """Drop the orgs whose grace is over."""
+    deletion.purge()

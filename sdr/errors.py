@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -49,7 +50,9 @@ def error_page(request: HttpRequest, status: int, *, template: str = "") -> Http
     """The page of a status in the language active now; JSON below /api/; bare text when even the template fails."""
     request_id = str(structlog.contextvars.get_contextvars().get("request_id", ""))
     if request.path.startswith(API_PATH):
-        return JsonResponse({"status": status, "request_id": request_id}, status=status)
+        reason = HTTPStatus(status)  # the API's one shape of errors: orgs.api
+        error = {"code": reason.name.lower(), "message": reason.phrase, "fields": {}}
+        return JsonResponse({"error": error, "requestId": request_id}, status=status)
     values: dict[str, Any] = {"brand": settings.BRAND, "request": request, "request_id": request_id}
     try:
         html = render_to_string(template or f"{status}.html", values)

@@ -26,7 +26,7 @@ ENTERS_A_SCHEMA = {"schema_context", "tenant_context", "set_tenant", "set_schema
 BINARY = {".png", ".ico", ".mo", ".jpg", ".woff2"}
 # Spelled in pieces: this file is searched too.
 MACHINE_PATHS = re.compile(r"(?<![\w.<])/(?:" + "|".join(["ro" + "ot/", "wo" + "rk/", "ho" + r"me/\w+/", "Us" + r"ers/\w+"]) + ")")
-REGISTRIES = re.compile("|".join(["py" + r"pi\.org/simple", "files\\.python" + "hosted", "artifact" + "ory", "index" + "-url [^-`]", "--extra-" + "index"]))
+REGISTRIES = re.compile("|".join(["py" + r"pi\.org/simple", "files\\.python" + "hosted", "artifact" + "ory", "index" + r"-url[ =]\S*//", "--extra-" + "index"]))
 
 
 def modules(*names: str) -> Iterator[tuple[str, ast.Module]]:

@@ -1,8 +1,9 @@
 """The tenant. One row here, one schema in PostgreSQL (DESIGN 2, 6)."""
 
 import secrets
+import unicodedata
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 
 DELETION_GRACE = timedelta(days=30)
 GRACE_AFTER_SUSPENSION = timedelta(days=7)  # what owners have at least, when the clock of a deletion runs again
+
+
+def fold(text: str) -> str:
+    """Text to sort and search by: without accents, in lower case."""
+    letters = unicodedata.normalize("NFKD", text)
+    return "".join(letter for letter in letters if not unicodedata.combining(letter)).casefold()
 
 
 def new_schema_name() -> str:
@@ -85,6 +92,15 @@ class Org(TenantMixin):  # type: ignore[misc]  # django-tenants ships no types
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """As ever, and `name_folded` follows `name`."""
+        fields = options.get("update_fields")
+        if fields is None or "name" in fields:
+            self.name_folded = fold(self.name)[:120]
+            if fields is not None:
+                options["update_fields"] = {*fields, "name_folded"}
+        super().save(*args, **options)
 
     @property
     def email(self) -> str:
@@ -269,6 +285,7 @@ class Org(TenantMixin):  # type: ignore[misc]  # django-tenants ships no types
         return actor.org, actor.person
 
     def _tell_owners(self, template: str, *, asked_by: "Person | None") -> None:
+        delete_on = self.delete_after.astimezone(self.zone).date() if self.delete_after else None
         for owner in self.owners:
             write_mail(
                 template,
@@ -276,7 +293,7 @@ class Org(TenantMixin):  # type: ignore[misc]  # django-tenants ships no types
                 language=owner.language,
                 org=self,
                 path=reverse("orgs:home", args=[self.slug]),
-                context={"asked_by": asked_by, "zone": self.time_zone},
+                context={"asked_by": asked_by, "delete_on": delete_on},
                 person=owner,
             )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json as jsonlib
 import os
+import re
 import socket
 import ssl
 import threading
@@ -62,6 +63,7 @@ REFUSED_NETWORKS = tuple(
 GLOBAL_UNICAST = IPv6Network("2000::/3")
 NAT64 = IPv6Network("64:ff9b::/96")  # carries an IPv4 address, which decides (RFC 6052)
 ISATAP = (0x00005EFE, 0x02005EFE)
+HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_.])?")
 PRIVATE_HEADERS = ("authorization", "cookie", "proxy-authorization")
 
 
@@ -217,7 +219,9 @@ def check_url(url: str, *, allow_private: bool = False) -> httpx2.URL:
         parsed = httpx2.URL(url)
     except (httpx2.InvalidURL, ValueError, TypeError):
         raise HttpError(Failure.BAD_ADDRESS, "The address cannot be read.") from None
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
+    if parsed.scheme not in {"http", "https"} or not (
+        HOST.fullmatch(parsed.raw_host.decode("ascii", "replace")) or _literal(parsed.host)
+    ):
         raise HttpError(Failure.BAD_ADDRESS, "The address must start with http:// or https://.")
     if parsed.userinfo:
         raise HttpError(Failure.BAD_ADDRESS, "The address must not contain a user name or password.")

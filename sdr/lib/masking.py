@@ -87,7 +87,7 @@ _SECRETS = (
 # Every repetition below is bounded: the text is foreign, and it must not decide how long we search.
 _ASSIGNED = (
     r"(?P<name>(?i:passw|secret|token|authorization|cookie|api_?-?key|signature|csrf|session_?(?:key|id))[\w-]{0,32}"
-    r"[\"']?\s{0,4}[=:]\s{0,4})(?:\"[^\"]{0,4096}\"|'[^']{0,4096}'|(?!\s)[^\s\"'&,;}\])]{1,4096})"
+    r"[\"']?\s{0,4}[=:]\s{0,4})(?:(?i:bearer|basic|token)\s{1,4})?(?:\"[^\"]{0,4096}\"|'[^']{0,4096}'|(?!\s)[^\s\"'&,;}\])]{1,4096})"
 )
 _QUERY = r"(?P<query>\?[\w%.\-\[\]+]{1,128}=[^\s\"'<>]*)"
 _EMAIL = r"(?P<email>[\w.+'-]{1,64})(?P<domain>(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63}){1,8})"

@@ -211,11 +211,11 @@ def rotate_column(
     prefix = keyring().prefix
     table, name = sql.Identifier(model._meta.db_table), sql.Identifier(column.column)
     key_column = sql.Identifier(model._meta.pk.column)
-    first_page = sql.SQL("SELECT {pk}, {col} FROM {table} WHERE {col} <> '' AND NOT starts_with({col}, %s)")
-    next_page = first_page + sql.SQL(" AND {pk} > %s")
-    tail = sql.SQL(" ORDER BY {pk} LIMIT %s")
-    swap = sql.SQL("UPDATE {table} SET {col} = %s WHERE {pk} = %s AND {col} = %s")
     names = {"pk": key_column, "col": name, "table": table}
+    stale = "SELECT {pk}, {col} FROM {table} WHERE {col} <> '' AND NOT starts_with({col}, %s)"
+    first_page = sql.SQL(stale + " ORDER BY {pk} LIMIT %s").format(**names)
+    next_page = sql.SQL(stale + " AND {pk} > %s ORDER BY {pk} LIMIT %s").format(**names)
+    swap = sql.SQL("UPDATE {table} SET {col} = %s WHERE {pk} = %s AND {col} = %s").format(**names)
     result = Rotation()
     for _ in range(ROTATION_PASSES):
         last: Any = None
@@ -224,9 +224,9 @@ def rotate_column(
         while True:
             with connection.cursor() as cursor:
                 if last is None:
-                    cursor.execute((first_page + tail).format(**names), [prefix, batch_rows])  # type: ignore[arg-type]
+                    cursor.execute(first_page, [prefix, batch_rows])
                 else:
-                    cursor.execute((next_page + tail).format(**names), [prefix, last, batch_rows])  # type: ignore[arg-type]
+                    cursor.execute(next_page, [prefix, last, batch_rows])
                 rows = cursor.fetchall()
                 for pk, sealed in rows:
                     try:
@@ -234,7 +234,7 @@ def rotate_column(
                     except UnreadableSecret:
                         result.unreadable.append(str(pk))
                         continue
-                    cursor.execute(swap.format(**names), [fresh, pk, sealed])  # type: ignore[arg-type]
+                    cursor.execute(swap, [fresh, pk, sealed])
                     result.rotated += cursor.rowcount
                     lost += 1 - cursor.rowcount
             after_batch()

@@ -41,12 +41,14 @@ def main(arguments: list[str]) -> int:
         )
     if arguments not in (["base"], ["dev"]):
         return _fail("usage: python3 sdr/local/install.py base|dev")
-    lock = os.open(REQUIREMENTS, os.O_RDONLY)  # held until we end: two installs wait for each other
+    lock = os.open(REQUIREMENTS, os.O_RDONLY)  # two installs wait for each other
     fcntl.flock(lock, fcntl.LOCK_EX)
     try:
         _install(arguments[0])
     except InstallError as error:
         return _fail(str(error))
+    finally:
+        os.close(lock)
     return 0
 
 
@@ -78,10 +80,10 @@ def _make_venv() -> None:
 def _install_uv() -> None:
     package = ["install", "--quiet", "--require-hashes", "-r", str(REQUIREMENTS / "uv.txt")]
     if _quietly([sys.executable, "-m", "pip", "--version"]):
-        _run([sys.executable, "-m", "pip", "--python", str(PYTHON), *package], _no_network("uv, the installer,"))
+        _run([sys.executable, "-m", "pip", "--python", str(PYTHON), *package], _no_network("The installer, uv,"))
         return
     _run([str(PYTHON), "-m", "ensurepip"], NO_VENV)
-    _run([str(PYTHON), "-m", "pip", *package], _no_network("uv, the installer,"))
+    _run([str(PYTHON), "-m", "pip", *package], _no_network("The installer, uv,"))
 
 
 def _sync(lock_file: Path) -> None:
@@ -91,7 +93,7 @@ def _sync(lock_file: Path) -> None:
 
 def _no_network(what: str) -> str:
     return (
-        f"{what[0].upper()}{what[1:]} could not be installed; the lines above say why. If the network is away, connect "
+        f"{what} could not be installed; the lines above say why. If the network is away, connect "
         "(behind a proxy: set HTTPS_PROXY; with a mirror: set UV_INDEX_URL and PIP_INDEX_URL) and run the same command "
         "again: it goes on where it stopped."
     )

@@ -62,7 +62,11 @@ def test_it_answers_503_with_retry_after_when_the_database_is_away(db: None, bro
 def test_it_answers_machines_in_json(db: None, browser: Client) -> None:
     response = browser.get("/api/v1/broken/")
     assert response.status_code == 500
-    assert json.loads(response.content)["status"] == 500
+    assert json.loads(response.content)["error"] == {
+        "code": "internal_server_error",
+        "message": "Internal Server Error",
+        "fields": {},
+    }
 
 
 def test_it_answers_404_in_the_readers_language(db: None, browser: Client) -> None:

@@ -44,9 +44,7 @@ def test_it_is_not_ready_while_a_migration_is_missing(committed: None, client: C
         cursor.execute("DELETE FROM django_migrations WHERE app = 'orgs' AND name LIKE '0001%%'")
     response = client.get("/health/ready")
     assert response.status_code == 503
-    assert response.json()["checks"]["migrations"] == (
-        "1 migrations are not applied: run manage.py prepare_database"
-    )
+    assert response.json()["checks"]["migrations"] == ("1 migrations are not applied: run manage.py prepare_database")
 
 
 def test_it_stays_ready_when_newer_code_has_migrated_already(committed: None, client: Client) -> None:
@@ -67,7 +65,9 @@ def test_it_answers_in_time_when_the_database_is_frozen(
     monkeypatch.setattr(health, "_connect", lambda: _connect_to(frozen_server))
     started = time.monotonic()
     answers: list[int] = []
-    callers = [threading.Thread(target=lambda: answers.append(client.get("/health/ready").status_code)) for _ in range(4)]
+    callers = [
+        threading.Thread(target=lambda: answers.append(client.get("/health/ready").status_code)) for _ in range(4)
+    ]
     for caller in callers:
         caller.start()
     for caller in callers:

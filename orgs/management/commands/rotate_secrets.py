@@ -7,8 +7,8 @@ from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, models
 
-from orgs.context import in_org
-from orgs.models import Org
+from orgs.context import each_org, in_org
+from orgs.routing import tenant_labels
 from sdr.lib import secrets
 from sdr.lib.secrets import UnreadableSecret
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         for model, column in shared:
             self._column("public", model, column)
         self._second_steps()
-        for org in Org.objects.exclude(schema_name="public").order_by("pk").iterator(chunk_size=200):
+        for org in each_org() if per_org else ():
             with in_org(org):
                 for model, column in per_org:
                     self._column(org.schema_name, model, column)
@@ -71,15 +71,11 @@ class Command(BaseCommand):
 
 
 def _fields() -> tuple[list[tuple[type[models.Model], Any]], list[tuple[type[models.Model], Any]]]:
-    from django_tenants.utils import get_tenant_apps
-
-    tenant = set(get_tenant_apps())
+    tenant = tenant_labels()
     shared: list[tuple[type[models.Model], Any]] = []
     per_org: list[tuple[type[models.Model], Any]] = []
     for model, column in secrets.encrypted_fields(apps.get_models(include_auto_created=True)):
-        config = apps.get_app_config(model._meta.app_label)
-        names = {config.name, f"{config.__class__.__module__}.{config.__class__.__name__}"}
-        (per_org if names & tenant else shared).append((model, column))
+        (per_org if model._meta.app_label in tenant else shared).append((model, column))
     return shared, per_org
 
 

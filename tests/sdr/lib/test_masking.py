@@ -37,7 +37,11 @@ def runs_left(phone: str, shown: str) -> list[str]:
     return [digits[i : i + 8] for i in range(len(digits) - 7) if digits[i : i + 8] in visible]
 
 
-@given(phones(), st.sampled_from(["", "tel:", "fone ", "x", "<", "from=", "(", "\n"]), st.sampled_from(["", ".", " ok", ">", "abc"]))
+@given(
+    phones(),
+    st.sampled_from(["", "tel:", "fone ", "x", "<", "from=", "(", "\n"]),
+    st.sampled_from(["", ".", " ok", ">", "abc"]),
+)
 def test_it_leaves_no_eight_digits_of_a_phone(phone: str, before: str, after: str) -> None:
     assert runs_left(phone, mask_text(before + phone + after)) == []
 
