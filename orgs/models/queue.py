@@ -69,7 +69,6 @@ class DueQuerySet(models.QuerySet["Due"]):
         In: `at` (aware; now by default) replaces the time the row was due, bounded by `no_later_than` after it was
         first wanted; a dead row comes back to life. Never touches who holds the row.
         """
-        at = at or timezone.now()
         cap = no_later_than.total_seconds() if no_later_than is not None else None
         with connection.cursor() as cursor:
             cursor.execute(UPSERT, {
@@ -164,12 +163,12 @@ CLAIM_LOCK = 0x5D4_0003
 UPSERT = """
 INSERT INTO public.orgs_due AS due
        (org_id, kind, ref, due_at, wanted_since, generation, priority, context, attempts, last_error)
-VALUES (%(org)s, %(kind)s, %(ref)s, %(at)s, now(), 1, %(priority)s, %(context)s, 0, '')
+VALUES (%(org)s, %(kind)s, %(ref)s, coalesce(%(at)s, statement_timestamp()), statement_timestamp(), 1, %(priority)s, %(context)s, 0, '')
 ON CONFLICT (org_id, kind, ref) DO UPDATE SET
     generation = due.generation + 1,
     due_at = CASE WHEN %(cap)s::float8 IS NULL OR due.dead_at IS NOT NULL THEN excluded.due_at
                   ELSE least(excluded.due_at, due.wanted_since + make_interval(secs => %(cap)s::float8)) END,
-    wanted_since = CASE WHEN due.dead_at IS NULL THEN due.wanted_since ELSE now() END,
+    wanted_since = CASE WHEN due.dead_at IS NULL THEN due.wanted_since ELSE statement_timestamp() END,
     priority = least(due.priority, excluded.priority),
     context = excluded.context,
     attempts = CASE WHEN due.dead_at IS NULL THEN due.attempts ELSE 0 END,
@@ -207,12 +206,12 @@ candidate AS (
     FROM ready r JOIN want w USING (kind), LATERAL (
         SELECT id, priority, due_at, row_number() OVER (ORDER BY priority, due_at) AS turn FROM (
             SELECT id, priority, due_at FROM public.orgs_due
-            WHERE dead_at IS NULL AND kind = r.kind AND org_id = r.org_id AND due_at <= now()
-              AND (lease_until IS NULL OR lease_until < now())
+            WHERE dead_at IS NULL AND kind = r.kind AND org_id = r.org_id AND due_at <= statement_timestamp()
+              AND (lease_until IS NULL OR lease_until < statement_timestamp())
             ORDER BY priority, due_at
             LIMIT greatest(0, least(w.slots, w.share - (
                 SELECT count(*) FROM public.orgs_due l
-                WHERE l.kind = r.kind AND l.org_id = r.org_id AND l.lease_until >= now())))
+                WHERE l.kind = r.kind AND l.org_id = r.org_id AND l.lease_until >= statement_timestamp())))
         ) free
     ) c
 ),
@@ -224,17 +223,17 @@ chosen AS (
 locked AS (
     SELECT d.id FROM public.orgs_due d
     WHERE d.id IN (SELECT id FROM chosen)
-      AND d.dead_at IS NULL AND d.due_at <= now() AND (d.lease_until IS NULL OR d.lease_until < now())
+      AND d.dead_at IS NULL AND d.due_at <= statement_timestamp() AND (d.lease_until IS NULL OR d.lease_until < statement_timestamp())
     ORDER BY d.priority, d.due_at FOR UPDATE SKIP LOCKED
 )
 UPDATE public.orgs_due d
-SET token = %(token)s, lease_until = now() + make_interval(secs => %(lease)s), attempts = d.attempts + 1
+SET token = %(token)s, lease_until = statement_timestamp() + make_interval(secs => %(lease)s), attempts = d.attempts + 1
 FROM locked WHERE d.id = locked.id
 RETURNING d.id, d.org_id, d.kind, d.ref, d.token, d.generation, d.attempts, d.due_at, d.wanted_since, d.context
 """
 
 RENEW = """
-UPDATE public.orgs_due d SET lease_until = now() + make_interval(secs => %(lease)s)
+UPDATE public.orgs_due d SET lease_until = statement_timestamp() + make_interval(secs => %(lease)s)
 FROM unnest(%(ids)s::bigint[], %(tokens)s::uuid[]) AS mine(id, token)
 WHERE d.id = mine.id AND d.token = mine.token RETURNING d.id
 """
@@ -247,7 +246,7 @@ gone AS (
     WHERE d.id = mine.id AND d.token = mine.token AND d.generation = mine.generation RETURNING d.id
 ),
 freed AS (
-    UPDATE public.orgs_due d SET token = NULL, lease_until = NULL, attempts = 0, last_error = '', wanted_since = now()
+    UPDATE public.orgs_due d SET token = NULL, lease_until = NULL, attempts = 0, last_error = '', wanted_since = statement_timestamp()
     FROM mine WHERE d.id = mine.id AND d.token = mine.token AND d.generation <> mine.generation RETURNING d.id
 )
 SELECT id FROM gone UNION ALL SELECT id FROM freed
@@ -266,7 +265,7 @@ FROM unnest(%(ids)s::bigint[], %(tokens)s::uuid[]) AS mine(id, token) WHERE d.id
 """
 
 BURY = """
-UPDATE public.orgs_due SET token = NULL, lease_until = NULL, dead_at = now(), last_error = %(reason)s
+UPDATE public.orgs_due SET token = NULL, lease_until = NULL, dead_at = statement_timestamp(), last_error = %(reason)s
 WHERE id = %(id)s AND token = %(token)s
 """
 

@@ -275,11 +275,15 @@ class Shift:
         logs.bind(**{**row.context, "org_id": row.org_id, "kind": row.kind, "ref": row.ref})
         try:
             limit = kind.policy.limit.total_seconds()
-            if inspect.iscoroutinefunction(kind.function):
+            if row.attempts > kind.policy.attempts:  # its last run never came back to say so
+                await self._at_desk(self.queue.bury, row, reason=f"did not come to an end in {row.attempts - 1} tries")
+                outcome = "dead"
+            elif inspect.iscoroutinefunction(kind.function):
                 await asyncio.wait_for(kind.function(work), limit)
+                self._done.append(row)
             else:
                 await asyncio.wait_for(self._in_org(row.org_id, kind.function, work), limit)
-            self._done.append(row)
+                self._done.append(row)
         except OrgGone:
             self._done.append(row)
             outcome = "org_gone"
@@ -300,6 +304,9 @@ class Shift:
 
     async def _failed(self, row: Any, kind: Kind, error: Exception) -> str:
         """Retry with a growing pause, or bury with a reason. Out: the outcome for the metrics."""
+        if isinstance(error, TimeoutError) and not inspect.iscoroutinefunction(kind.function):
+            logger.error("a job is overdue", extra={"attempt": row.attempts})
+            return "overdue"  # its thread cannot be stopped and may still write: the lease must run out first
         permanent = isinstance(error, PortError) and error.permanent
         reason = str(error) if isinstance(error, PortError) else type(error).__name__
         if isinstance(error, TimeoutError):

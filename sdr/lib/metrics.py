@@ -54,6 +54,7 @@ HISTOGRAMS = {
         Histogram("http_request_duration_seconds", "Time to answer.", ["method", "route"], buckets=REQUEST_BUCKETS),
         Histogram("dep_duration_seconds", "Time of a call to another system.", ["dep", "op"], buckets=REQUEST_BUCKETS),
         Histogram("job_duration_seconds", "Time of a job.", ["kind"], buckets=JOB_BUCKETS),
+        Histogram("job_wait_seconds", "Time from due to started.", ["kind"], buckets=JOB_BUCKETS),
     )
 }
 IN_PROGRESS = Gauge("http_requests_in_progress", "Requests being answered.", multiprocess_mode="livesum")

@@ -1,0 +1,64 @@
+"""Due rows plugged into the shift of `sdr.lib.jobs`: claims, leases, the bell, and one shift per worker."""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from orgs import bell
+from orgs.context import in_org, recycle_connection
+from orgs.models import Claimed, Due, Org, Want
+from sdr.lib import jobs
+
+LENGTH = timedelta(seconds=45)  # then the shift finishes what it has and starts its successor (DESIGN 3)
+
+
+class DueQueue:
+    """`sdr.lib.jobs.Queue` over the Due table."""
+
+    def claim(self, wants: Sequence[tuple[str, int, int]], *, lease: timedelta, after_org: int) -> list[Claimed]:
+        return Due.objects.claim([Want(*want) for want in wants], lease=lease, after_org=after_org)
+
+    def renew(self, rows: Iterable[Claimed], *, lease: timedelta) -> set[int]:
+        return Due.objects.renew(rows, lease=lease)
+
+    def finish(self, rows: Iterable[Claimed]) -> set[int]:
+        return Due.objects.finish(rows)
+
+    def retry(self, row: Claimed, *, at: datetime, error: str) -> bool:
+        return Due.objects.retry(row, at=at, error=error)
+
+    def release(self, rows: Iterable[Claimed]) -> None:
+        Due.objects.release(rows)
+
+    def bury(self, row: Claimed, *, reason: str) -> bool:
+        return Due.objects.bury(row, reason=reason)
+
+    @contextmanager
+    def enter(self, org_id: int) -> Iterator[Org]:
+        """The org's schema for one piece of work. Raises OrgGone for an org that was dropped."""
+        org = Org.objects.filter(pk=org_id).first()
+        if org is None:
+            raise jobs.OrgGone(org_id)
+        try:
+            with in_org(org):
+                yield org
+        finally:
+            recycle_connection()
+
+
+def run_shift(*, length: timedelta = LENGTH, stop: Callable[[], bool] = lambda: False, threads: int = jobs.THREADS) -> int:
+    """Work for `length`, woken by the bell; ends early when `stop` says so or the parent process is gone.
+
+    Out: how many rows were worked on.
+    """
+    parent = os.getppid()
+    shift = jobs.Shift(DueQueue(), length=length, stop=lambda: stop() or os.getppid() != parent, threads=threads)
+    ended = threading.Event()
+    listener = threading.Thread(target=bell.listen, args=(shift.ring, ended), name="bell-listener", daemon=True)
+    listener.start()
+    try:
+        return shift.run()
+    finally:
+        ended.set()
