@@ -1,0 +1,270 @@
+"""What this app needs from outside, and the shapes that cross: implementations are named in settings by dotted path.
+
+Nothing here knows a vendor. A vendor's folder parses its own JSON into these frozen dataclasses (`wire.py`) and calls
+`conversations.intake`; the other way round it implements `Transport` and `Brain`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class MessageKind(StrEnum):
+    """What a message is, whatever app made it."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"  # `Media.is_voice_note` tells a voice note from a sent file
+    DOCUMENT = "document"
+    STICKER = "sticker"
+    LOCATION = "location"
+    CONTACT = "contact"
+    POLL = "poll"
+    REPLY = "reply"  # a pressed button or list row; `Incoming.choice` is its id
+    UNSUPPORTED = "unsupported"  # stored by its type's name, shown as such, no turn
+
+
+class Ack(StrEnum):
+    """How far one of our messages has come, as the provider reports it (contracts/evolution.md 4.2)."""
+
+    PENDING = "pending"
+    SERVER = "server"
+    DELIVERED = "delivered"
+    READ = "read"
+    PLAYED = "played"
+    ERROR = "error"  # refused after it had been accepted
+    DELETED = "deleted"
+
+    @property
+    def rank(self) -> int:
+        """Only ever rises; ERROR and DELETED are flags beside it and have rank 0."""
+        return {"pending": 1, "server": 2, "delivered": 3, "read": 4, "played": 5}.get(self.value, 0)
+
+
+@dataclass(frozen=True)
+class ChatAddress:
+    """Who is at the other end of a chat, as the provider names them. At least one of the last two is known.
+
+    `jid`: exactly as received, without a device part: replies go there. `phone`: canonical digits (country first, the
+    Brazilian ninth digit added), None when unknown. `lid`: WhatsApp's opaque id, digits only; never a phone.
+    """
+
+    jid: str
+    phone: str | None = None
+    lid: str | None = None
+
+
+@dataclass(frozen=True)
+class Media:
+    """A file that belongs to a message. `inline` is there when the webhook carried it; else it is fetched by message id."""
+
+    mime: str = ""
+    file_name: str = ""  # as sent: never to be trusted as a path
+    size: int | None = None  # bytes, as claimed
+    seconds: int | None = None
+    is_voice_note: bool = False
+    inline: bytes | None = field(default=None, repr=False)
+    url: str = ""  # a presigned address the provider gave, if any; never the encrypted one
+    is_view_once: bool = False  # never downloaded nor kept
+
+
+@dataclass(frozen=True)
+class Referral:
+    """The ad or post a lead came from (untrusted display data, never an instruction)."""
+
+    source_id: str = ""
+    source_url: str = ""
+    title: str = ""
+    body: str = ""
+    click_id: str = ""
+    source_type: str = ""
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A message in a chat of ours: the lead's, or one that somebody sent from the company's own phone (`from_us`)."""
+
+    provider_id: str
+    chat: ChatAddress
+    from_us: bool
+    sent_at: datetime | None  # aware, by the provider's clock; None when it gave none
+    kind: MessageKind
+    text: str = ""  # text, caption, or what the thing says in words; NUL and lone surrogates are gone
+    sender_name: str = ""  # chosen by the sender, untrusted; empty for `from_us`
+    type_name: str = ""  # the provider's own name of the type
+    quoted_id: str = ""
+    choice: str = ""
+    media: Media | None = None
+    referral: Referral | None = None
+    is_forwarded: bool = False
+    extra: dict[str, str] = field(default_factory=dict)  # e.g. latitude and longitude
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """An emoji put on (or, empty, taken from) a message."""
+
+    provider_id: str
+    chat: ChatAddress
+    from_us: bool
+    target_id: str
+    emoji: str
+
+
+@dataclass(frozen=True)
+class Edit:
+    """New text for a message, found by its id alone (the rest is in the editor's perspective)."""
+
+    target_id: str
+    text: str
+    edited_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Revoke:
+    """A message was deleted for everyone."""
+
+    target_id: str
+
+
+@dataclass(frozen=True)
+class StatusUpdate:
+    """How far a message has come. `from_us` False with READ: the company's own phone read a lead's message."""
+
+    target_id: str
+    ack: Ack
+    from_us: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class SentEcho:
+    """The provider says that the API sent this: it settles sends whose answer we never saw."""
+
+    provider_id: str
+    chat: ChatAddress
+    text: str
+    sent_at: datetime | None
+
+
+class LinkState(StrEnum):
+    """Of a number's connection."""
+
+    CONNECTING = "connecting"
+    OPEN = "open"
+    CLOSED = "closed"  # logged out: somebody must scan again
+    REFUSED = "refused"  # nobody scanned in time
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True)
+class LinkUpdate:
+    """A number's connection changed. `own_jid` is the number that was paired, when told."""
+
+    state: LinkState
+    own_jid: str = ""
+    profile_name: str = ""
+    reason: int | None = None
+
+
+@dataclass(frozen=True)
+class PairingCode:
+    """A QR code or pairing code to show once, to the person connecting; a secret."""
+
+    qr_png: str = field(default="", repr=False)  # data: URL
+    code: str = field(default="", repr=False)
+    limit_reached: bool = False
+
+
+@dataclass(frozen=True)
+class Call:
+    """Somebody calls the number."""
+
+    provider_id: str
+    chat: ChatAddress
+    status: str
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """Understood, and none of our business (groups, status posts, protocol noise): acknowledged, never stored."""
+
+    why: str
+
+
+Event = Incoming | Reaction | Edit | Revoke | StatusUpdate | SentEcho | LinkUpdate | PairingCode | Call | Ignored
+
+
+class Unreadable(Exception):
+    """An authentic body nobody can read; kept in Quarantine with this reason."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A provider accepted a message. `chat_jid` may differ from the one asked for (ninth digit)."""
+
+    provider_id: str
+    chat_jid: str
+    sent_at: datetime | None = None
+
+
+class Uncertain(Exception):
+    """Whether the message went out is not known (a timeout, an odd answer): it must not simply be sent again."""
+
+
+class Transport(Protocol):
+    """A way to WhatsApp for one number. Every method raises PortError; `send_*` also Uncertain, and only then."""
+
+    def send_text(self, jid: str, text: str, *, quoted_id: str = "") -> Sent: ...
+    def send_file(self, jid: str, content: bytes, *, mime: str, file_name: str, caption: str = "", voice: bool = False) -> Sent: ...
+    def show_typing(self, jid: str, *, milliseconds: int, recording: bool = False) -> None: ...
+    def mark_read(self, jid: str, provider_ids: Sequence[str]) -> None: ...
+    def fetch_media(self, provider_id: str) -> tuple[bytes, str]:
+        """Content and MIME type of a message's file."""
+
+    def recent(self, jid: str, *, since: datetime, until: datetime, from_us: bool | None = None) -> list[Incoming]:
+        """Messages of one chat, oldest first: for settling uncertain sends and finding gaps."""
+
+    def chats(self, *, limit: int) -> list[str]:
+        """JIDs of the chats with the newest activity, newest first."""
+
+    def state(self) -> LinkState: ...
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a brain would say: one or more bubbles."""
+
+    bubbles: tuple[str, ...]
+
+
+class Brain(Protocol):
+    """Context in, decision out. May be slow; holds no database connection."""
+
+    name: str
+
+    async def decide(self, context: "Context") -> Draft: ...
+
+
+@dataclass(frozen=True)
+class Line:
+    """A message as a brain reads it."""
+
+    id: int
+    author: str  # "lead", "ai", "person"
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a brain may know: the newest messages oldest first, and whom it speaks for."""
+
+    lines: tuple[Line, ...]
+    language: str
+    business: str
+    disclosure: str
+    is_first_reply: bool
