@@ -1,10 +1,11 @@
 from django.apps import AppConfig
 
-from sdr import observability
+from sdr import checks, observability
 
 
 class SdrConfig(AppConfig):
     name = "sdr"
 
     def ready(self) -> None:
+        checks.register()
         observability.watch_worker()
