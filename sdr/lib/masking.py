@@ -2,8 +2,8 @@
 
 Used last before anything leaves the process: log lines (sdr/lib/logs.py), spans (traces.py), Sentry events (sentry.py).
 Phones keep their last four digits, e-mails their domain, tokens and identity numbers nothing. UUIDs, ISO times and IPv4
-addresses stay whole. A lead's words cannot be recognised by form: fields that hold them are replaced by length and hash,
-and so is the message of an exception, unless its type is known to speak of the machinery only.
+addresses stay whole. A lead's words cannot be recognised by form: fields that hold them are replaced by length and
+hash, and so is the message of an exception, unless its type is known to speak of the machinery only.
 Rule: PRODUCT 7 ("masked PII") and PRODUCT 8; STYLE C2.27.
 """
 
@@ -46,8 +46,8 @@ SECRET = re.compile(
 PERSONAL = frozenset({"phone", "telefone", "celular", "msisdn", "wa_id", "jid", "remotejid", "pushname", "push_name",
                       "cpf", "cnpj"})  # fmt: skip
 # Fields whose digits are an identity of ours or of the trace, and never a person's.
-IDENTITY = frozenset({"request_id", "correlation_id", "trace_id", "span_id", "parent_span_id", "event_id", "org", "org_id",
-                      "person", "person_id", "conversation_id", "contact_id", "message_id", "job_id", "task_id", "pid",
+IDENTITY = frozenset({"request_id", "correlation_id", "trace_id", "span_id", "parent_span_id", "event_id", "org",
+                      "org_id", "person", "person_id", "conversation_id", "contact_id", "message_id", "job_id", "task_id", "pid",
                       "process", "thread", "lineno"})  # fmt: skip
 MEASURE = re.compile(
     r"(?:^|_)(?:ns|us|ms|seconds|bytes|size|count|total|length|tokens|created|ts|timestamp|time)$", re.IGNORECASE
@@ -107,7 +107,10 @@ _PHONE = (
 )
 _PATTERN = re.compile("|".join((_WHOLE, _SECRETS, _ASSIGNED, _QUERY, _EMAIL, _IDENTITY_NUMBER, _PHONE)))
 # Nothing of the above can match without one of these: most log strings are short words and skip the pattern.
-_SUSPICIOUS = re.compile(r"\d(?:\D{0,4}\d){7}|@|%40|\?|://|[=:]|(?i:bearer|basic)|AIza|EAA|ya29|GOCSPX|[srp]k_|whsec|pat-|xox|gh._|AKIA|gAAAA|eyJ|1//0|BEGIN|hooks|/[0-9A-Z]{4}-")  # fmt: skip
+_SUSPICIOUS = re.compile(
+    r"\d(?:\D{0,4}\d){7}|@|%40|\?|://|[=:]|(?i:bearer|basic)|AIza|EAA|ya29|GOCSPX|[srp]k_|whsec|pat-|xox|gh._|AKIA"
+    r"|gAAAA|eyJ|1//0|BEGIN|hooks|/[0-9A-Z]{4}-"
+)
 
 
 def mask_text(text: str) -> str:

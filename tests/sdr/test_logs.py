@@ -92,5 +92,7 @@ def test_it_costs_little(lines: Any) -> None:
     logger = structlog.get_logger("sdr.bench")
     started = time.process_time()
     for number in range(500):
-        logger.info("request_finished", method="GET", route="o/<slug:slug>/people/", status=200, duration_ms=number / 10)
+        logger.info(
+            "request_finished", method="GET", route="o/<slug:slug>/people/", status=200, duration_ms=number / 10
+        )
     assert (time.process_time() - started) / 500 * 1e6 < LINE_MICROSECONDS
