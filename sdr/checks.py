@@ -172,10 +172,10 @@ def check_tenant_migrations(**_: Any) -> list[checks.CheckMessage]:
 
 
 def is_sql(operation: Any) -> bool:
-    """False for Python code, and for what runs outside a transaction."""
+    """False for Python code."""
     if isinstance(operation, migrations.SeparateDatabaseAndState):
         return all(is_sql(inner) for inner in operation.database_operations)
-    return bool(operation.reduces_to_sql) and getattr(operation, "atomic", True) is not False
+    return bool(operation.reduces_to_sql)
 
 
 def migration_modules(config: AppConfig) -> Iterator[ModuleType]:
