@@ -163,8 +163,8 @@ def request(
 
     At most one of `json`, `data` (form) and `content`. `max_bytes` limits the body, raw and decompressed.
     `allow_private` is for addresses that the operator of this installation set (vendors' base URLs, stand-ins);
-    addresses given by customers go without it. Redirects are checked hop by hop; credentials do not cross to another origin.
-    `dep` and `op` name the dependency in the metrics. Raises HttpError.
+    addresses given by customers go without it. Redirects are checked hop by hop; credentials do not cross to another
+    origin. `dep` and `op` name the dependency in the metrics. Raises HttpError.
     """
     call = _prepare(
         method,

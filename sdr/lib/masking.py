@@ -47,7 +47,8 @@ PERSONAL = frozenset({"phone", "telefone", "celular", "msisdn", "wa_id", "jid", 
                       "cpf", "cnpj"})  # fmt: skip
 # Fields whose digits are an identity of ours or of the trace, and never a person's.
 IDENTITY = frozenset({"request_id", "correlation_id", "trace_id", "span_id", "parent_span_id", "event_id", "org",
-                      "org_id", "person", "person_id", "conversation_id", "contact_id", "message_id", "job_id", "task_id", "pid",
+                      "org_id",
+                      "person", "person_id", "conversation_id", "contact_id", "message_id", "job_id", "task_id", "pid",
                       "process", "thread", "lineno"})  # fmt: skip
 MEASURE = re.compile(
     r"(?:^|_)(?:ns|us|ms|seconds|bytes|size|count|total|length|tokens|created|ts|timestamp|time)$", re.IGNORECASE
