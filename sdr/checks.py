@@ -21,7 +21,7 @@ from orgs.routing import tenant_configs
 
 SHORTEST_TOKEN = 24  # characters of METRICS_TOKEN and HEALTH_TOKEN
 OUR_APPS = frozenset({"orgs", "billing", "conversations", "calendar_sync", "integrations"})
-LOOPBACK_URL = re.compile(r"https?://([^/@]*@)?(localhost|127\.|\[::1\]|0\.0\.0\.0)", re.IGNORECASE)
+LOOPBACK_URL = re.compile(r"https?://([^/@]*@)?(localhost|127\.[\d.]+|\[::1\]|0\.0\.0\.0)([:/]|$)", re.IGNORECASE)
 STANDIN = re.compile(r"(^|[./:])(fakes?|standins?)([./:]|$)", re.IGNORECASE)
 SETTINGS_OF_TESTS = frozenset({"TEST_RUNNER"})
 
