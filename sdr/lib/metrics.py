@@ -180,11 +180,17 @@ def bury_dead(directory: Path) -> None:
 def _add_up(total: Path, paths: list[Path]) -> None:
     sums: dict[str, float] = defaultdict(float)
     for path in [*paths, *([total] if total.exists() else [])]:
-        for key, value, _timestamp, _position in MmapedDict.read_all_values_from_file(str(path)):  # type: ignore[no-
-        untyped-call] json.loads(key)  # a file torn by a crash must not spoil the sum sums[key] += value draft =
-        total.with_suffix(".new") draft.unlink(missing_ok=True) book = MmapedDict(str(draft))  # type: ignore[no-
-        untyped-call] for key, value in sums.items(): book.write_value(key, value, 0.0)  # type: ignore[no-untyped-
-        call] book.close()  # type: ignore[no-untyped-call] draft.replace(total)
+        values = MmapedDict.read_all_values_from_file(str(path))  # type: ignore[no-untyped-call]
+        for key, value, _timestamp, _position in values:
+            json.loads(key)  # a file torn by a crash must not spoil the sum
+            sums[key] += value
+    draft = total.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    book = MmapedDict(str(draft))  # type: ignore[no-untyped-call]
+    for key, value in sums.items():
+        book.write_value(key, value, 0.0)  # type: ignore[no-untyped-call]
+    book.close()  # type: ignore[no-untyped-call]
+    draft.replace(total)
 
 
 def _is_alive(pid: int) -> bool:
