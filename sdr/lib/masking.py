@@ -39,7 +39,8 @@ SUSPECT_NUMBER = 10_000_000  # eight digits: from here on a number may be a phon
 SPOKEN = frozenset({"text", "body", "prompt", "transcript", "caption", "quoted", "draft", "instructions"})
 # Fields that hold a secret, wherever one of these appears in their name.
 SECRET = re.compile(
-    r"passw|secret|token|authori[sz]ation|cookie|api_?-?key|credential|signature|private_?key|session_?(?:key|id)|csrf|otp|qr_?code",
+    r"passw|secret|token|authori[sz]ation|cookie|api_?-?key|credential|signature|private_?key|session_?(?:key|id)|csrf"
+    r"|otp|qr_?code",
     re.IGNORECASE,
 )
 # Fields that name a person.

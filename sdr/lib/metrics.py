@@ -180,8 +180,7 @@ def bury_dead(directory: Path) -> None:
 def _add_up(total: Path, paths: list[Path]) -> None:
     sums: dict[str, float] = defaultdict(float)
     for path in [*paths, *([total] if total.exists() else [])]:
-        values = MmapedDict.read_all_values_from_file(str(path))  # type: ignore[no-untyped-call]
-        for key, value, _timestamp, _position in values:
+        for key, value, _timestamp, _position in MmapedDict.read_all_values_from_file(str(path)):  # type: ignore[no-untyped-call]
             json.loads(key)  # a file torn by a crash must not spoil the sum
             sums[key] += value
     draft = total.with_suffix(".new")
