@@ -280,6 +280,12 @@ SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
     }
 }
 MFA_ADAPTER = "orgs.adapters.MFAAdapter"
+MFA_FORMS = {
+    "add_webauthn": "orgs.passkey_forms.AddKeyForm",
+    "authenticate_webauthn": "orgs.passkey_forms.UseKeyForm",
+    "login_webauthn": "orgs.passkey_forms.SignInByKeyForm",
+    "reauthenticate_webauthn": "orgs.passkey_forms.ProveByKeyForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_PASSKEY_SIGNUP_ENABLED = False
