@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from allauth.account.forms import ConfirmEmailVerificationCodeForm, ConfirmPasswordResetCodeForm
 from allauth.account.forms import SignupForm as AllauthSignupForm
 from django import forms
 from django.conf import settings
@@ -39,6 +40,30 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]
                 self.account_already_exists = True
         make_password(self.cleaned_data["password1"])  # as slow as a real sign-up, or the clock would tell
         return super().try_save(request)  # type: ignore[no-any-return]
+
+
+class EmailCodeForm(ConfirmEmailVerificationCodeForm):  # type: ignore[misc]
+    """The code that confirms an address; of no use to a person who is gone or may not sign in."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        code_field(self)
+        if self.user is None or not self.user.is_active:
+            self.expected_code = ""
+
+
+class ResetCodeForm(ConfirmPasswordResetCodeForm):  # type: ignore[misc]
+    """The code that lets a new password be chosen."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        code_field(self)
+
+
+def code_field(form: forms.Form) -> None:
+    """Phones show digits and offer the code from the mail."""
+    form.fields["code"].label = _("Code from the e-mail")
+    form.fields["code"].widget.attrs.update(inputmode="numeric", autocomplete="one-time-code", spellcheck="false")
 
 
 class ProfileForm(PersonModelForm):

@@ -67,8 +67,10 @@ def note_confirmed_email(request: HttpRequest, email_address: Any, **_: Any) -> 
 
 
 @receiver(account.email_changed)
-def note_email(request: HttpRequest, user: Person, **_: Any) -> None:
-    """The old address stands in earlier entries; the new one is the actor's of later ones."""
+def note_email(request: HttpRequest, user: Person, from_email_address: Any = None, **_: Any) -> None:
+    """The old address stands in earlier entries, the new one is the actor's of later ones. A first one is no change."""
+    if from_email_address is None:
+        return
     record(Action.EMAIL_CHANGED, request=request, person=user, target=target(user))
 
 

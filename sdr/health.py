@@ -186,6 +186,10 @@ class Probe:
         thread.join(seconds)
         return dict(result)
 
+    def forget(self) -> None:
+        """Start anew: a run that is under way belongs to another process."""
+        self._running, self._lock = None, threading.Lock()
+
     def _work(self, result: dict[str, str]) -> None:
         try:
             with _connect() as connection:
@@ -259,4 +263,5 @@ _DEEP = Probe(
 )
 
 # A child must not wait for a thread that stayed in its parent.
-os.register_at_fork(after_in_child=lambda: [setattr(probe, "_running", None) for probe in (_READY, _DEEP)])
+os.register_at_fork(after_in_child=_READY.forget)
+os.register_at_fork(after_in_child=_DEEP.forget)

@@ -1,7 +1,7 @@
 """Starts tracing and error reports in each kind of process, and watches the tasks of django-q2.
 
-Web: `start("web")` in sdr/wsgi.py, before Django builds its middleware. Worker: every worker process starts itself, after
-the fork, by django-q2's signal (`watch_worker`, called when the apps are ready).
+Web: `start("web")` in sdr/wsgi.py, before Django builds its middleware. Worker: every worker process starts itself,
+after the fork, by django-q2's signal (`watch_worker`, called when the apps are ready).
 """
 
 from __future__ import annotations

@@ -239,7 +239,11 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_USER_MODEL_EMAIL_FIELD = "email"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
-ACCOUNT_FORMS = {"signup": "orgs.forms.SignupForm"}
+ACCOUNT_FORMS = {
+    "signup": "orgs.forms.SignupForm",
+    "confirm_email_verification_code": "orgs.forms.EmailCodeForm",
+    "confirm_password_reset_code": "orgs.forms.ResetCodeForm",
+}
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 900
@@ -255,7 +259,7 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
 ACCOUNT_SESSION_REMEMBER = None  # the person chooses
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_RATE_LIMITS = False  # ours are atomic, shared by all processes and say Retry-After: orgs.ratelimit
+ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False  # ours are atomic, shared by all processes and say Retry-After: orgs.ratelimit
 SOCIALACCOUNT_ADAPTER = "orgs.adapters.SocialAccountAdapter"
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = True  # Google proves the address: it signs into the account that has it
@@ -276,6 +280,12 @@ SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
     }
 }
 MFA_ADAPTER = "orgs.adapters.MFAAdapter"
+MFA_FORMS = {
+    "add_webauthn": "orgs.passkey_forms.AddKeyForm",
+    "authenticate_webauthn": "orgs.passkey_forms.UseKeyForm",
+    "login_webauthn": "orgs.passkey_forms.SignInByKeyForm",
+    "reauthenticate_webauthn": "orgs.passkey_forms.ProveByKeyForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_PASSKEY_SIGNUP_ENABLED = False

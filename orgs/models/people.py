@@ -354,7 +354,8 @@ class Invitation(models.Model):
         The token is in the e-mail and nowhere else. Call inside the transaction that locked the org.
         """
         token = new_token()
-        self.token_hash, self.sent_at, self.expires_at = hash_token(token), timezone.now(), invitation_expiry()
+        self.token_hash, self.sent_at = hash_token(token), timezone.now()
+        self.expires_at = self.sent_at + INVITATION_LIFETIME
         self.save()
         write_mail(
             "orgs/mail/invitation",

@@ -18,7 +18,7 @@ LONGEST_RETRY_AFTER = timedelta(hours=24)
 class PortError(Exception):
     """An outside call that failed. The message is ours: never a lead's words, a phone or a secret.
 
-    `permanent`: trying the same again cannot help. `retry_after`: the earliest moment to try again, as the vendor asked.
+    `permanent`: trying the same again cannot help. `retry_after`: how long the vendor asked us to wait.
     `needs_reconnect`: the credentials are refused; a person must connect again.
     """
 

@@ -1,8 +1,8 @@
 """The one HTTP door out (STYLE C2.3): every call has a deadline, a size limit and, for foreign addresses, a guard.
 
 The guard stands where the connection is made: the name is resolved once, every address is checked, and the socket is
-opened to a checked address. So a name that changes its answer between check and use (DNS rebinding) gains nothing, while
-the Host header, SNI and the certificate stay those of the name. Retrying is the caller's business (PortError).
+opened to a checked address. So a name that changes its answer between check and use (DNS rebinding) gains nothing,
+while the Host header, SNI and the certificate stay those of the name. Retrying is the caller's business (PortError).
 Environment proxies are ignored. Rule: PRODUCT 8, "SSRF-safe outgoing calls"; OWASP SSRF prevention cheat sheet.
 """
 
@@ -43,8 +43,8 @@ USER_AGENT = "QifySDR/1"
 WEB_PORTS = frozenset({80, 443})
 FIRST_FREE_PORT = 1024
 # Ports above 1023 behind which databases, caches and consoles listen, never a customer's webhook.
-REFUSED_PORTS = frozenset({1433, 1521, 2049, 2181, 2375, 2376, 2379, 2380, 3306, 3389, 4369, 5432, 5672, 5984, 6000, 6379,
-                           6443, 8500, 9042, 9092, 9200, 9300, 10250, 11211, 15672, 27017})  # fmt: skip
+REFUSED_PORTS = frozenset({1433, 1521, 2049, 2181, 2375, 2376, 2379, 2380, 3306, 3389, 4369, 5432, 5672, 5984, 6000,
+                           6379, 6443, 8500, 9042, 9092, 9200, 9300, 10250, 11211, 15672, 27017})  # fmt: skip
 REFUSED_NETWORKS = tuple(
     ip_network(text)
     for text in (
@@ -58,7 +58,7 @@ REFUSED_NETWORKS = tuple(
         "2002::/16",
         "3fff::/20",
         "5f00::/16",
-    )  # fmt: skip
+    )
 )
 GLOBAL_UNICAST = IPv6Network("2000::/3")
 NAT64 = IPv6Network("64:ff9b::/96")  # carries an IPv4 address, which decides (RFC 6052)
@@ -84,7 +84,7 @@ TRANSIENT = frozenset({Failure.UNKNOWN_HOST, Failure.TIMEOUT, Failure.NETWORK})
 
 
 class HttpError(PortError):
-    """No usable answer. `failure` says why; timeouts, network and name failures are transient, the rest is permanent."""
+    """No usable answer; `failure` says why. Timeouts, network and name failures are transient, the rest permanent."""
 
     def __init__(self, failure: Failure, message: str) -> None:
         super().__init__(message, permanent=failure not in TRANSIENT)
@@ -162,12 +162,22 @@ def request(
     """Send one request and return the whole answer, whatever its status.
 
     At most one of `json`, `data` (form) and `content`. `max_bytes` limits the body, raw and decompressed.
-    `allow_private` is for addresses that the operator of this installation set (vendors' base URLs, stand-ins); addresses
-    given by customers go without it. Redirects are checked hop by hop; credentials do not cross to another origin.
-    `dep` and `op` name the dependency in the metrics. Raises HttpError.
+    `allow_private` is for addresses that the operator of this installation set (vendors' base URLs, stand-ins);
+    addresses given by customers go without it. Redirects are checked hop by hop; credentials do not cross to another
+    origin. `dep` and `op` name the dependency in the metrics. Raises HttpError.
     """
     call = _prepare(
-        method, url, headers, params, json, data, content, timeout, max_bytes, allow_private, follow_redirects
+        method,
+        url,
+        headers=headers,
+        params=params,
+        json=json,
+        data=data,
+        content=content,
+        timeout=timeout,
+        max_bytes=max_bytes,
+        allow_private=allow_private,
+        follow_redirects=follow_redirects,
     )
     with metrics.dependency(dep, op) as outcome:
         token = _deadline.set(time.monotonic() + timeout.total)
@@ -188,7 +198,7 @@ async def arequest(
     json: Any = None,
     data: Mapping[str, str] | None = None,
     content: bytes | None = None,
-    timeout: Timeout = Timeout(),
+    timeout: Timeout = Timeout(),  # noqa: ASYNC109 (both twins take the same arguments)
     max_bytes: int = MAX_BYTES,
     allow_private: bool = False,
     follow_redirects: bool = False,
@@ -197,7 +207,17 @@ async def arequest(
 ) -> Response:
     """The same as `request`, on the running event loop."""
     call = _prepare(
-        method, url, headers, params, json, data, content, timeout, max_bytes, allow_private, follow_redirects
+        method,
+        url,
+        headers=headers,
+        params=params,
+        json=json,
+        data=data,
+        content=content,
+        timeout=timeout,
+        max_bytes=max_bytes,
+        allow_private=allow_private,
+        follow_redirects=follow_redirects,
     )
     with metrics.dependency(dep, op) as outcome:
         try:
@@ -239,8 +259,8 @@ def check_url(url: str, *, allow_private: bool = False) -> httpx2.URL:
 def is_public(address: IPv4Address | IPv6Address) -> bool:
     """Whether `address` is unicast on the public internet, also looking at an IPv4 address inside an IPv6 one.
 
-    Refused: private, loopback, link-local (cloud metadata), CGNAT, multicast, reserved, benchmarking, documentation, 6to4,
-    Teredo, site-local, ISATAP. Source: IANA special-purpose address registries (RFC 6890).
+    Refused: private, loopback, link-local (cloud metadata), CGNAT, multicast, reserved, benchmarking, documentation,
+    6to4, Teredo, site-local, ISATAP. Source: IANA special-purpose address registries (RFC 6890).
     """
     if any(address.version == network.version and address in network for network in REFUSED_NETWORKS):
         return False
@@ -258,6 +278,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 def _prepare(
     method: str,
     url: str,
+    *,
     headers: Mapping[str, str] | None,
     params: Mapping[str, str] | None,
     json: Any,
@@ -268,7 +289,8 @@ def _prepare(
     allow_private: bool,
     follow_redirects: bool,
 ) -> _Call:
-    assert sum(part is not None for part in (json, data, content)) <= 1, "only one of json, data, content"
+    if sum(part is not None for part in (json, data, content)) > 1:
+        raise TypeError("Give only one of json, data and content.")
     parsed = check_url(url, allow_private=allow_private)
     if params:
         parsed = parsed.copy_merge_params(dict(params))
@@ -374,7 +396,7 @@ def _next_hop(call: _Call, status: int, location: str) -> _Call:
         for name in [name for name in headers if name in PRIVATE_HEADERS or "key" in name or "token" in name]:
             del headers[name]
     method, content = call.method, call.content
-    if status == 303 and method != "HEAD" or status in {301, 302} and method == "POST":
+    if (status == 303 and method != "HEAD") or (status in {301, 302} and method == "POST"):
         method, content = "GET", None
         headers.pop("content-type", None)
     return _Call(
@@ -532,7 +554,7 @@ class _AsyncBackend(httpcore2.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 (httpcore2's signature)
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:

@@ -150,8 +150,7 @@ def _render_exception(_logger: WrappedLogger, _method: str, line: MutableMapping
 
 def _mask_line(_logger: WrappedLogger, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     try:
-        masked = mask(dict(line))
+        masked: dict[str, Any] = mask(dict(line))
     except Exception:  # an unmasked line must not be written instead
         return {"event": "log_line_could_not_be_masked", "level": logging.getLevelName(logging.ERROR).lower()}
-    assert isinstance(masked, dict)
     return masked

@@ -2,8 +2,8 @@
 
 Used last before anything leaves the process: log lines (sdr/lib/logs.py), spans (traces.py), Sentry events (sentry.py).
 Phones keep their last four digits, e-mails their domain, tokens and identity numbers nothing. UUIDs, ISO times and IPv4
-addresses stay whole. A lead's words cannot be recognised by form: fields that hold them are replaced by length and hash,
-and so is the message of an exception, unless its type is known to speak of the machinery only.
+addresses stay whole. A lead's words cannot be recognised by form: fields that hold them are replaced by length and
+hash, and so is the message of an exception, unless its type is known to speak of the machinery only.
 Rule: PRODUCT 7 ("masked PII") and PRODUCT 8; STYLE C2.27.
 """
 
@@ -39,14 +39,16 @@ SUSPECT_NUMBER = 10_000_000  # eight digits: from here on a number may be a phon
 SPOKEN = frozenset({"text", "body", "prompt", "transcript", "caption", "quoted", "draft", "instructions"})
 # Fields that hold a secret, wherever one of these appears in their name.
 SECRET = re.compile(
-    r"passw|secret|token|authori[sz]ation|cookie|api_?-?key|credential|signature|private_?key|session_?(?:key|id)|csrf|otp|qr_?code",
+    r"passw|secret|token|authori[sz]ation|cookie|api_?-?key|credential|signature|private_?key|session_?(?:key|id)|csrf"
+    r"|otp|qr_?code",
     re.IGNORECASE,
 )
 # Fields that name a person.
 PERSONAL = frozenset({"phone", "telefone", "celular", "msisdn", "wa_id", "jid", "remotejid", "pushname", "push_name",
                       "cpf", "cnpj"})  # fmt: skip
 # Fields whose digits are an identity of ours or of the trace, and never a person's.
-IDENTITY = frozenset({"request_id", "correlation_id", "trace_id", "span_id", "parent_span_id", "event_id", "org", "org_id",
+IDENTITY = frozenset({"request_id", "correlation_id", "trace_id", "span_id", "parent_span_id", "event_id", "org",
+                      "org_id",
                       "person", "person_id", "conversation_id", "contact_id", "message_id", "job_id", "task_id", "pid",
                       "process", "thread", "lineno"})  # fmt: skip
 MEASURE = re.compile(
@@ -107,7 +109,10 @@ _PHONE = (
 )
 _PATTERN = re.compile("|".join((_WHOLE, _SECRETS, _ASSIGNED, _QUERY, _EMAIL, _IDENTITY_NUMBER, _PHONE)))
 # Nothing of the above can match without one of these: most log strings are short words and skip the pattern.
-_SUSPICIOUS = re.compile(r"\d(?:\D{0,4}\d){7}|@|%40|\?|://|[=:]|(?i:bearer|basic)|AIza|EAA|ya29|GOCSPX|[srp]k_|whsec|pat-|xox|gh._|AKIA|gAAAA|eyJ|1//0|BEGIN|hooks|/[0-9A-Z]{4}-")  # fmt: skip
+_SUSPICIOUS = re.compile(
+    r"\d(?:\D{0,4}\d){7}|@|%40|\?|://|[=:]|(?i:bearer|basic)|AIza|EAA|ya29|GOCSPX|[srp]k_|whsec|pat-|xox|gh._|AKIA"
+    r"|gAAAA|eyJ|1//0|BEGIN|hooks|/[0-9A-Z]{4}-"
+)
 
 
 def mask_text(text: str) -> str:

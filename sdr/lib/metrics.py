@@ -1,8 +1,8 @@
 """Counters, durations and gauges, and `/metrics` in Prometheus text (rule: PRODUCT 7, RED and USE).
 
-With several processes PROMETHEUS_MULTIPROC_DIR must be set before this module is imported, to a directory that is new for
-each run of the supervisor; every process writes there and whichever answers `/metrics` adds them up. Labels never name
-an org, a person or a phone: their number must stay small.
+With several processes PROMETHEUS_MULTIPROC_DIR must be set before this module is imported, to a directory that is new
+for each run of the supervisor; every process writes there and whichever answers `/metrics` adds them up. Labels never
+name an org, a person or a phone: their number must stay small.
 """
 
 from __future__ import annotations

@@ -160,7 +160,7 @@ class EncryptedTextField(_TextField):
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
         """Refuse options that need to compare stored values."""
-        if not (self.db_index or self.unique):
+        if not (getattr(self, "db_index", False) or self.unique):
             return super().check(**kwargs)
         return [
             *super().check(**kwargs),
@@ -209,8 +209,8 @@ def rotate_column(
     `after_batch` is called after each batch of `batch_rows` rows, for progress.
     """
     prefix = keyring().prefix
-    table, name = sql.Identifier(model._meta.db_table), sql.Identifier(column.column)
-    key_column = sql.Identifier(model._meta.pk.column)
+    table, name = sql.Identifier(model._meta.db_table), sql.Identifier(str(column.column))
+    key_column = sql.Identifier(str(model._meta.pk.column))
     names = {"pk": key_column, "col": name, "table": table}
     stale = "SELECT {pk}, {col} FROM {table} WHERE {col} <> '' AND NOT starts_with({col}, %s)"
     first_page = sql.SQL(stale + " ORDER BY {pk} LIMIT %s").format(**names)

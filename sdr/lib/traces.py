@@ -1,9 +1,9 @@
 """Traces by OpenTelemetry, off unless OTEL_EXPORTER_OTLP_ENDPOINT is set; nothing personal leaves in a span.
 
 Standard variables apply: OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER(_ARG), OTEL_EXPORTER_OTLP_HEADERS. `start()` is called
-once per process, after any fork and before Django builds its middleware. Spans are scrubbed on their way out: attributes
-by a list of the permitted, exceptions keep type and frames but not their message, addresses keep only scheme and host.
-Rule: PRODUCT 7; https://opentelemetry.io/docs/specs/semconv/.
+once per process, after any fork and before Django builds its middleware. Spans are scrubbed on their way out:
+attributes by a list of the permitted, exceptions keep type and frames but not their message, addresses keep only
+scheme and host. Rule: PRODUCT 7; https://opentelemetry.io/docs/specs/semconv/.
 """
 
 from __future__ import annotations

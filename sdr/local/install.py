@@ -119,7 +119,10 @@ def _step(what: str, work: Callable[[], None]) -> None:
 
 
 def _quietly(command: list[str]) -> bool:
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:  # not a program after all
+        return False
 
 
 def _run(command: list[str], otherwise: str) -> None:

@@ -27,8 +27,17 @@ def embedded_base(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A cluster nobody has started, stopped and deleted at the end."""
-    cluster = Cluster(tmp_path / "state")
+    """A cluster nobody has started, with the quick settings of tests; stopped and deleted at the end."""
+    yield from _ended(Cluster(tmp_path / "state", tests=True))
+
+
+@pytest.fixture
+def durable(tmp_path: Path) -> Iterator[Cluster]:
+    """The same with the demo's settings: what it has committed must stay."""
+    yield from _ended(Cluster(tmp_path / "state"))
+
+
+def _ended(cluster: Cluster) -> Iterator[Cluster]:
     yield cluster
     cluster.stop()
     cluster.kill()

@@ -61,7 +61,7 @@ def web(fd: str) -> int:
 def worker() -> int:
     """Has a child of its own, as the job cluster has."""
     signal.signal(signal.SIGTERM, lambda *_: note_end("worker"))
-    if os.fork() == 0:
+    if os.fork() == 0 and os.environ.get("STUBBORN"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:
         time.sleep(1)

@@ -32,7 +32,8 @@ def rows(cluster: Cluster) -> int:
 
 def run_another(cluster: Cluster) -> int:
     """Start one more user of the cluster in its own process; gives its process id once it is one."""
-    user = launch("-m", "sdr.local.embedded", "run", "--state", str(cluster.state), mark=cluster.state)
+    kind = ["--tests"] if cluster.tests else []
+    user = launch("-m", "sdr.local.embedded", "run", "--state", str(cluster.state), *kind, mark=cluster.state)
     assert user.stdout and user.stdout.readline().startswith("PostgreSQL ")
     user.stdout.close()
     _users.append(user)
@@ -63,34 +64,34 @@ def test_it_stops_the_server_when_the_last_user_leaves(cluster: Cluster) -> None
     assert eventually(lambda: not marked(cluster.state))
 
 
-def test_it_stops_the_server_when_its_only_user_is_killed(cluster: Cluster) -> None:
-    user = run_another(cluster)
-    write_row(cluster)
+def test_it_stops_the_server_when_its_only_user_is_killed(durable: Cluster) -> None:
+    user = run_another(durable)
+    write_row(durable)
     began = time.monotonic()
     kill([user])
-    assert eventually(lambda: not marked(cluster.state))
+    assert eventually(lambda: not marked(durable.state))
     assert time.monotonic() - began < 3
-    assert cluster.start() is True
-    assert rows(cluster) == 1
+    assert durable.start() is True
+    assert rows(durable) == 1
 
 
-def test_it_keeps_committed_rows_when_everything_is_killed_at_once(cluster: Cluster) -> None:
-    run_another(cluster)
-    write_row(cluster)
-    kill(list(marked(cluster.state)))
-    assert cluster.start() is True
-    assert rows(cluster) == 1
+def test_it_keeps_committed_rows_when_everything_is_killed_at_once(durable: Cluster) -> None:
+    run_another(durable)
+    write_row(durable)
+    kill(list(marked(durable.state)))
+    assert durable.start() is True
+    assert rows(durable) == 1
 
 
-def test_it_starts_again_at_once_after_the_server_was_killed(cluster: Cluster) -> None:
-    assert cluster.start() is True
-    write_row(cluster)
-    pid = cluster.pid()
+def test_it_starts_again_at_once_after_the_server_was_killed(durable: Cluster) -> None:
+    assert durable.start() is True
+    write_row(durable)
+    pid = durable.pid()
     assert pid
     os.kill(pid, signal.SIGKILL)
-    assert eventually(lambda: cluster.pid() is None)
-    assert cluster.start() is True
-    assert rows(cluster) == 1
+    assert eventually(lambda: durable.pid() is None)
+    assert durable.start() is True
+    assert rows(durable) == 1
 
 
 def test_it_stops_the_server_when_the_guardian_is_killed(cluster: Cluster) -> None:
@@ -115,7 +116,7 @@ def test_it_stops_cleanly_with_a_transaction_open(cluster: Cluster) -> None:
 
 def test_it_has_one_starter_when_many_start_at_once(cluster: Cluster) -> None:
     barrier = threading.Barrier(4)
-    clusters = [Cluster(cluster.state) for _ in range(4)]
+    clusters = [Cluster(cluster.state, tests=True) for _ in range(4)]
 
     def start(one: Cluster) -> bool:
         barrier.wait()

@@ -103,7 +103,7 @@ def test_it_stops_at_once_on_a_second_ctrl_c(demo: Demo) -> None:
 
 
 def test_it_leaves_nothing_when_it_is_killed(demo: Demo) -> None:
-    demo.start().until("Ctrl-C stops it")
+    demo.start(STUBBORN="1").until("Ctrl-C stops it")
     assert demo.process
     assert eventually(lambda: len(marked(demo.state)) == 5)
     demo.process.kill()

@@ -49,7 +49,7 @@ def fail(request: HttpRequest, secret_link: str) -> HttpResponse:
     phone, words, token = PHONE, TEXT, TOKEN
     logs.bind(org_id=7, person_id=8)
     logging.getLogger("orgs.views").warning("no answer to %s from %s", words, phone)
-    logging.getLogger("some.library").error(f"failed for {phone}: {words} {token}")  # noqa: G004
+    logging.getLogger("some.library").error(f"failed for {phone}: {words} {token}")
     structlog.get_logger("orgs").info("message_received", text=words, phone=phone, api_token=token)
     sentry_sdk.add_breadcrumb(category="chat", message=words, data={"phone": phone, "text": words})
     sentry_sdk.set_extra("note", words)
@@ -57,7 +57,7 @@ def fail(request: HttpRequest, secret_link: str) -> HttpResponse:
     sentry_sdk.set_user({"email": EMAIL, "id": phone})
     http.request("POST", f"{os.environ['VENDOR']}/send/{token}?to={phone}", json={"text": words}, allow_private=True)
     with psycopg.connect(os.environ["LEAK_DSN"]) as connection:
-        connection.execute(f"SELECT '{words}', '{phone}', {PHONE}, $${words}$$ -- {words}")  # type: ignore[arg-type]
+        connection.execute(f"SELECT '{words}', '{phone}', {PHONE}, $${words}$$ -- {words}")
         connection.execute("SELECT %s", [EMAIL])
     from opentelemetry import trace
 

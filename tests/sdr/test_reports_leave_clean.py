@@ -7,12 +7,12 @@ import os
 import subprocess
 import sys
 import threading
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import brotli  # type: ignore[import-untyped]
 import pytest
 from django.db import connection
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -50,8 +50,8 @@ def outcome(django_db_setup: None, django_db_blocker: Any) -> Iterator[Outcome]:
             encoding = self.headers.get("Content-Encoding", "")
             if encoding == "gzip":
                 body = gzip.decompress(body)
-            elif encoding == "deflate":
-                body = zlib.decompress(body)
+            elif encoding == "br":
+                body = brotli.decompress(body)
             else:
                 assert encoding == "", encoding
             path = "/vendor" if self.path.startswith("/vendor") else self.path

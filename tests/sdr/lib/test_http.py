@@ -70,7 +70,7 @@ class Server(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def url(self, path: str = "/") -> str:
-        return f"http://{self.server_address[0]}:{self.server_port}{path}"
+        return f"http://{self.server_address[0]!s}:{self.server_port}{path}"
 
 
 @pytest.fixture
@@ -96,7 +96,8 @@ def test_it_brings_back_the_whole_answer(send: Send, server: Server) -> None:
         "127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "0.0.0.0", "10.0.0.1", "172.16.0.1",
         "192.168.1.1", "169.254.169.254", "100.64.0.1", "192.0.0.8", "198.18.0.1", "224.0.0.1", "255.255.255.255",
         "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:10.0.0.1]", "[fe80::1]", "[fc00::1]", "[fec0::1]", "[ff02::1]",
-        "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[2001:0:1::]", "[2001:db8::1]", "[2606:4700::5efe:7f00:1]", "[::127.0.0.1]",
+        "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[2001:0:1::]", "[2001:db8::1]", "[2606:4700::5efe:7f00:1]",
+        "[::127.0.0.1]",
     ],
 )  # fmt: skip
 def test_it_refuses_addresses_that_are_not_public(send: Send, server: Server, host: str) -> None:

@@ -20,12 +20,15 @@ def phones(draw: st.DrawFn) -> str:
     area = draw(st.integers(11, 99))
     first, last = draw(st.text("0123456789", min_size=4, max_size=4)), draw(DIGITS)
     forms = [
-        f"+55 {area} 9{first}-{last}", f"+55{area}9{first}{last}", f"55{area}9{first}{last}", f"({area}) 9{first}-{last}",
+        f"+55 {area} 9{first}-{last}", f"+55{area}9{first}{last}", f"55{area}9{first}{last}",
+        f"({area}) 9{first}-{last}",
         f"({area}) 9 {first}-{last}", f"{area} 9{first}-{last}", f"{area}9{first}{last}", f"0{area} 9{first}-{last}",
         f"{area} {first}-{last}", f"{area}.9{first}.{last}", f"9{first}-{last}", f"{first}-{last}", f"{first}{last}",
         f"55 ({area}) 9{first}-{last}", f"+55 ({area}) 9 {first} {last}", f"+55-{area}-9{first}-{last}",
-        f"55{area}9{first}{last}@s.whatsapp.net", f"55{area}9{first}{last}:3@s.whatsapp.net", f"{area}\u00a09{first}‑{last}",
-        f"+1 (4{area}) {first[:3]}-{last}", f"+34 6{area} {first[:2]} {first[2:]} {last[:2]}", f"6{area} {first[:3]} {last[:3]}",
+        f"55{area}9{first}{last}@s.whatsapp.net", f"55{area}9{first}{last}:3@s.whatsapp.net",
+        f"{area}\u00a09{first}‑{last}",
+        f"+1 (4{area}) {first[:3]}-{last}", f"+34 6{area} {first[:2]} {first[2:]} {last[:2]}",
+        f"6{area} {first[:3]} {last[:3]}",
     ]  # fmt: skip
     return draw(st.sampled_from(forms))
 
@@ -83,10 +86,12 @@ def test_it_leaves_uuids_whole(value: uuid.UUID) -> None:
         ("Authorization: Basic dXNlcjpwdw==", "dXNlcjpwdw"), ("key AIzaSyA1234567890abcdefghijklmnopqrstu", "AIzaSyA1"),
         ("EAABsbCS1234567890abcdefgh", "sbCS12"), ("ya29.a0AfH6SMBx", "a0AfH6"), ("sk_live_51Habc", "51Habc"),
         ("whsec_abcdef", "abcdef"), ("GET /i?token=s3cr3t&x=1 HTTP/1.1", "s3cr3t"), ("password='hunter2'", "hunter2"),
-        ('{"access_token": "abc def"}', "abc def"), ("https://user:pw123@host/", "pw123"), ("CPF 123.456.789-09", "456.789"),
+        ('{"access_token": "abc def"}', "abc def"), ("https://user:pw123@host/", "pw123"),
+        ("CPF 123.456.789-09", "456.789"),
         ("CNPJ 12.345.678/0001-95", "345.678"), ("CNPJ 12.ABC.345/01DE-35", "ABC.345"), ("xoxb-12-34-abcdef", "abcdef"),
         ("https://hooks.slack.com/services/T0/B0/xyz", "B0/xyz"), ("eyJhbGciOiJI.eyJzdWIi.c2ln", "eyJzdWIi"),
-        ("Cookie: sessionid=abc123; csrftoken=xyz987", "abc123"), ("Cookie: sessionid=abc123; csrftoken=xyz987", "xyz987"),
+        ("Cookie: sessionid=abc123; csrftoken=xyz987", "abc123"),
+        ("Cookie: sessionid=abc123; csrftoken=xyz987", "xyz987"),
         ("-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----", "MIIE"),
     ],
 )  # fmt: skip
@@ -131,7 +136,8 @@ def test_it_survives_cycles_and_values_that_cannot_be_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["a", "1-", "1 ", "(", "+1", "token", "ab.c-d", "'", "x=", "?a", "basic ", "1.2.3.", "a@", "-", "eyJaaaaaaaaa.",
+    "piece", ["a", "1-", "1 ", "(", "+1", "token", "ab.c-d", "'", "x=", "?a", "basic ", "1.2.3.", "a@", "-",
+    "eyJaaaaaaaaa.",
               '"token":"', "://a:", "%40"]
 )  # fmt: skip
 def test_it_takes_no_longer_for_hostile_text(piece: str) -> None:
