@@ -297,7 +297,7 @@ class Shift:
             with self._lock:
                 self._held.pop(row.id, None)
             self._running[row.kind] -= 1
-            metrics.incr("job_runs_total", kind=row.kind, outcome=outcome)
+            metrics.incr("job_runs", kind=row.kind, outcome=outcome)
             metrics.observe("job_duration_seconds", time.monotonic() - started, kind=row.kind)
             if self._wake is not None:
                 self._wake.set()
