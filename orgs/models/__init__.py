@@ -1,16 +1,18 @@
+from orgs.models.address import ChannelAddress
 from orgs.models.audit import AuditEntry
 from orgs.models.flag import Flag, FlagOverride
 from orgs.models.heartbeat import Heartbeat
 from orgs.models.mail import Mail
 from orgs.models.org import Domain, Org
 from orgs.models.people import Invitation, Membership, Person, Role
-from orgs.models.queue import Claimed, Due, Want
+from orgs.models.queue import Claimed, Due, Received, Want
 from orgs.models.rate import RateBucket
 from orgs.models.refused import Refused
 from orgs.models.schema import SchemaVersion
 
 __all__ = [
     "AuditEntry",
+    "ChannelAddress",
     "Claimed",
     "Domain",
     "Due",
@@ -23,6 +25,7 @@ __all__ = [
     "Org",
     "Person",
     "RateBucket",
+    "Received",
     "Refused",
     "Role",
     "SchemaVersion",

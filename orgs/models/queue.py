@@ -303,6 +303,25 @@ class Due(models.Model):
         return f"{self.kind} {self.ref}"
 
 
+class Received(models.Model):
+    """What an authentic sender posted, stripped of what must not be kept; goes when its message exists, within minutes."""
+
+    org_id = models.BigIntegerField()
+    address_id = models.BigIntegerField()
+    number_id = models.BigIntegerField()
+    dedupe_key = models.CharField(max_length=200)
+    body = models.TextField()  # JSON text
+    context = models.JSONField(default=dict)  # trace and correlation ids
+    received_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "received"
+        constraints = [models.UniqueConstraint(fields=["address_id", "dedupe_key"], name="orgs_received_once")]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+
 def _columns(rows: Iterable[Claimed]) -> tuple[list[int], list[UUID], list[int]]:
     rows = list(rows)
     return [row.id for row in rows], [row.token for row in rows], [row.generation for row in rows]

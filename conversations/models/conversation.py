@@ -1,0 +1,104 @@
+"""A talk with one contact on one number: who owns it, and everything a send must compare under its lock (DESIGN 4)."""
+
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from conversations.models.contact import Contact
+from conversations.models.number import Number
+
+KEYSTROKE_HOLD = timedelta(seconds=20)
+
+
+class ConversationQuerySet(models.QuerySet["Conversation"]):
+    def recent_first(self) -> "ConversationQuerySet":
+        return self.order_by("-last_message_at", "-pk")
+
+    def with_inbox_data(self) -> "ConversationQuerySet":
+        """Everything a list row shows, in one query."""
+        return self.select_related("contact", "number")
+
+
+class Conversation(models.Model):
+    """`seq` counts arrivals, given under this row's lock; `watermark` is the last one the AI has dealt with.
+
+    `epoch` rises with every change of owner: what was written for an older epoch never leaves. Lock order everywhere:
+    contacts by id, then the conversation, then messages.
+    """
+
+    class Owner(models.TextChoices):
+        AI = "ai", _("AI")
+        PERSON = "person", _("Person")
+        NOBODY = "nobody", _("Nobody")
+
+    class Lifecycle(models.TextChoices):
+        OPEN = "open", _("Open")
+        WAITING_LEAD = "waiting_lead", _("Waiting for the lead")
+        SNOOZED = "snoozed", _("Snoozed")
+        CLOSED = "closed", _("Closed")
+
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="conversations")
+    number = models.ForeignKey(Number, on_delete=models.PROTECT, related_name="conversations")
+    reply_jid = models.CharField(max_length=80)  # exactly as the last message named the chat
+    owner = models.CharField(max_length=8, choices=Owner.choices, default=Owner.AI)
+    owner_person_id = models.BigIntegerField(null=True)  # null with PERSON: somebody on the company's phone
+    epoch = models.PositiveIntegerField(default=0)
+    hold_until = models.DateTimeField(null=True)  # nothing of the AI leaves before
+    lifecycle = models.CharField(max_length=12, choices=Lifecycle.choices, default=Lifecycle.OPEN)
+    closed_reason = models.CharField(max_length=40, default="", blank=True)
+    snoozed_until = models.DateTimeField(null=True)
+    needs_person_since = models.DateTimeField(null=True)  # handed off, an AI failure, or a person's turn to answer
+    needs_reason = models.CharField(max_length=80, default="", blank=True)
+    seq = models.PositiveIntegerField(default=0)
+    watermark = models.PositiveIntegerField(default=0)
+    event_seq = models.PositiveIntegerField(default=0)
+    ai_in_a_row = models.PositiveIntegerField(default=0)  # AI turns without progress, for the loop guard
+    last_ai_at = models.DateTimeField(null=True)
+    first_lead_at = models.DateTimeField(null=True)
+    last_lead_at = models.DateTimeField(null=True)
+    last_message_at = models.DateTimeField(default=timezone.now)
+    preview = models.CharField(max_length=120, default="", blank=True)
+    preview_author = models.CharField(max_length=8, default="", blank=True)
+    unread = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = ConversationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["contact", "number"], name="conversations_one_per_number")]
+        indexes = [models.Index(fields=["-last_message_at", "-id"], name="conversations_recent")]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+    @property
+    def is_held(self) -> bool:
+        return self.hold_until is not None and self.hold_until > timezone.now()
+
+    def next_seq(self) -> int:
+        """The next arrival number; the row must be locked, and saved by the caller."""
+        self.seq += 1
+        return self.seq
+
+    def hold(self, until: datetime) -> None:
+        """Keep the AI from speaking until then; never shortens a hold. One statement, no lock needed before."""
+        Conversation.objects.filter(pk=self.pk).filter(
+            models.Q(hold_until=None) | models.Q(hold_until__lt=until)
+        ).update(hold_until=until)
+
+
+class Takeover(models.Model):
+    """Somebody took the conversation from the AI, or gave it back."""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="takeovers")
+    person_id = models.BigIntegerField(null=True)
+    source = models.CharField(max_length=12)  # inbox, phone, handoff, system
+    epoch = models.PositiveIntegerField()
+    started_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.BigIntegerField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.started_at:%Y-%m-%d %H:%M}"
