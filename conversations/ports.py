@@ -59,7 +59,7 @@ class ChatAddress:
 
 @dataclass(frozen=True)
 class Media:
-    """A file that belongs to a message. `inline` is there when the webhook carried it; else it is fetched by message id."""
+    """A file that belongs to a message. `inline` is there if the webhook carried it; else it is fetched by message id."""
 
     mime: str = ""
     file_name: str = ""  # as sent: never to be trusted as a path
@@ -100,6 +100,7 @@ class Incoming:
     media: Media | None = None
     referral: Referral | None = None
     is_forwarded: bool = False
+    is_history: bool = False  # from a history sync: stored, never answered, never a takeover
     extra: dict[str, str] = field(default_factory=dict)  # e.g. latitude and longitude
 
 
@@ -219,7 +220,9 @@ class Transport(Protocol):
     """A way to WhatsApp for one number. Every method raises PortError; `send_*` also Uncertain, and only then."""
 
     def send_text(self, jid: str, text: str, *, quoted_id: str = "") -> Sent: ...
-    def send_file(self, jid: str, content: bytes, *, mime: str, file_name: str, caption: str = "", voice: bool = False) -> Sent: ...
+    def send_file(
+        self, jid: str, content: bytes, *, mime: str, file_name: str, caption: str = "", voice: bool = False
+    ) -> Sent: ...
     def show_typing(self, jid: str, *, milliseconds: int, recording: bool = False) -> None: ...
     def mark_read(self, jid: str, provider_ids: Sequence[str]) -> None: ...
     def fetch_media(self, provider_id: str) -> tuple[bytes, str]:
