@@ -1,0 +1,551 @@
+"""The one door in: what arrived becomes contacts, conversations and messages, whatever the order and however often.
+
+Lock order everywhere: contacts by id, then the conversation, then messages (DESIGN 4). The alias rows are the lock for
+"who is this": two first messages of one person insert the same alias, one waits, and both end with one contact.
+"""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.db.models import F, Max, Q
+from django.utils import timezone
+
+from conversations import policy, settings_of
+from conversations.events import record
+from conversations.models import (
+    AgentVersion,
+    Alias,
+    Contact,
+    Conversation,
+    Correction,
+    EventName,
+    MediaAsset,
+    Message,
+    Number,
+    OptOut,
+    Pending,
+    Takeover,
+)
+from conversations.ports import (
+    Ack,
+    Call,
+    ChatAddress,
+    Edit,
+    Event,
+    Ignored,
+    Incoming,
+    LinkState,
+    LinkUpdate,
+    MessageKind,
+    PairingCode,
+    Reaction,
+    Revoke,
+    SentEcho,
+    StatusUpdate,
+)
+from orgs import bell
+from orgs.models import Due
+from orgs.models.queue import LIVE
+
+PARK_AGAIN = timedelta(seconds=10)
+PARK_LONGEST = timedelta(seconds=30)
+PREVIEW_CHARS = 120
+TEXT_CHARS = 70_000
+NO_TURN = frozenset({MessageKind.STICKER, MessageKind.UNSUPPORTED})
+
+
+class Parked(Exception):
+    """Whether this came from a person or is the echo of a send under way cannot be told yet: look again at `until`."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__("parked")
+        self.until = until
+
+
+def handle(number: Number, event: Event, *, received_at: datetime, is_recovered: bool = False) -> None:
+    """Apply one thing that arrived. Call inside a transaction; safe to repeat.
+
+    In: `received_at` (aware) is our clock. Raises Parked for a message from our own side that may be an echo.
+    """
+    match event:
+        case Incoming():
+            receive(number, event, received_at=received_at, is_recovered=is_recovered)
+        case Edit() | Revoke() | StatusUpdate() | Reaction():
+            apply_to_message(number, event)
+        case SentEcho():
+            settle_echo(number, event)
+        case LinkUpdate():
+            link(number, event)
+        case PairingCode() | Call() | Ignored():
+            return
+
+
+def receive(number: Number, incoming: Incoming, *, received_at: datetime, is_recovered: bool = False) -> Message | None:
+    """Store a message once. Out: the message, or None for one we had."""
+    if Message.objects.filter(number=number, provider_id=incoming.provider_id).exists():
+        return None
+    contact = identify(incoming.chat, name=incoming.sender_name)
+    conversation = converse(contact, number, incoming.chat.jid)
+    if Message.objects.filter(number=number, provider_id=incoming.provider_id).exists():
+        return None  # came in while we waited for the lock
+    if incoming.from_us:
+        return receive_own(number, conversation, incoming, received_at=received_at, is_recovered=is_recovered)
+    return receive_lead(number, contact, conversation, incoming, received_at=received_at, is_recovered=is_recovered)
+
+
+def receive_lead(
+    number: Number,
+    contact: Contact,
+    conversation: Conversation,
+    incoming: Incoming,
+    *,
+    received_at: datetime,
+    is_recovered: bool,
+) -> Message:
+    """A lead's message: reopens, wakes the turn, or waits for a person."""
+    settings = settings_of.number(number)
+    now = timezone.now()
+    backlog = number.is_backlog(incoming.sent_at, limit_seconds=settings.backlog_minutes * 60)
+    message = store(
+        number, conversation, incoming, author=Message.Author.LEAD, state=Message.State.RECEIVED,
+        is_recovered=is_recovered, is_backlog=backlog,
+    )  # fmt: skip
+    fields = touch(conversation, message, at=received_at)
+    conversation.unread += 1
+    conversation.last_lead_at = received_at
+    conversation.first_lead_at = conversation.first_lead_at or received_at
+    if conversation.lifecycle != Conversation.Lifecycle.OPEN:
+        conversation.lifecycle, conversation.closed_reason = Conversation.Lifecycle.OPEN, ""
+        conversation.snoozed_until = None
+    fields += ["unread", "last_lead_at", "first_lead_at", "lifecycle", "closed_reason", "snoozed_until"]
+    if incoming.referral is not None and not contact.referral:
+        contact.referral = asdict(incoming.referral)
+        contact.save(update_fields=["referral"])
+    if incoming.kind == MessageKind.TEXT and policy.asks_to_stop(incoming.text) and contact.opted_out_at is None:
+        opt_out(contact, message)
+    if backlog or conversation.owner != Conversation.Owner.AI:
+        conversation.needs_person_since = conversation.needs_person_since or now
+        conversation.needs_reason = "backlog" if backlog else conversation.needs_reason or "lead_waiting"
+        fields += ["needs_person_since", "needs_reason"]
+    conversation.save(update_fields=fields)
+    record(
+        conversation, EventName.MESSAGE_RECEIVED, message_id=message.pk,
+        providerMessageId=incoming.provider_id, number=number.pk, kind=incoming.kind, recovered=is_recovered,
+    )  # fmt: skip
+    apply_pending(number, message)
+    if conversation.owner == Conversation.Owner.AI and not backlog and incoming.kind not in NO_TURN:
+        want_turn(conversation, settings, text=incoming.text)
+    return message
+
+
+def receive_own(
+    number: Number, conversation: Conversation, incoming: Incoming, *, received_at: datetime, is_recovered: bool
+) -> Message | None:
+    """A message from our side that is not in our outbox: somebody wrote on the company's phone (contracts/evolution.md 5.5)."""
+    under_way = conversation.messages.filter(state__in=[Message.State.SENDING, Message.State.UNKNOWN]).order_by("seq").first()
+    if under_way is not None:
+        if under_way.text == incoming.text:
+            settle(under_way, provider_id=incoming.provider_id, sent_at=incoming.sent_at)
+            return under_way
+        if timezone.now() < received_at + PARK_LONGEST:
+            conversation.hold(timezone.now() + PARK_AGAIN * 2)
+            raise Parked(timezone.now() + PARK_AGAIN)
+    settings = settings_of.number(number)
+    old = number.is_backlog(incoming.sent_at, limit_seconds=settings.backlog_minutes * 60) or (
+        incoming.sent_at is not None and number.opened_at is not None and incoming.sent_at < number.opened_at
+    )
+    message = store(
+        number, conversation, incoming, author=Message.Author.PERSON, state=Message.State.SENT,
+        is_recovered=is_recovered, is_backlog=old,
+    )  # fmt: skip
+    conversation.save(update_fields=touch(conversation, message, at=received_at))
+    apply_pending(number, message)
+    if not old:
+        take_over(conversation, person_id=None, source="phone")
+        conversation.needs_person_since, conversation.needs_reason = None, ""
+        conversation.save(update_fields=["needs_person_since", "needs_reason"])
+    return message
+
+
+# --- Who is this -----------------------------------------------------------------------------------------------------
+def identify(chat: ChatAddress, *, name: str = "") -> Contact:
+    """The contact behind a chat, made or merged as needed; its row is locked."""
+    names = sorted(
+        ([(Alias.Sort.PHONE.value, chat.phone)] if chat.phone else [])
+        + ([(Alias.Sort.LID.value, chat.lid)] if chat.lid else [])
+    )
+    if not names:
+        raise ValueError("a chat has a phone or a LID")
+    known = aliases_of(names)
+    if not known:
+        fresh = Contact.objects.create(phone=chat.phone or "")
+        add_aliases(fresh, names)  # waits for anybody inserting the same one, and then lets them win
+        known = aliases_of(names)
+        if fresh.pk not in known.values():
+            fresh.delete()
+    contacts = list(Contact.objects.select_for_update(no_key=True).filter(pk__in=set(known.values())).order_by("pk"))
+    contact = contacts[0]
+    for other in contacts[1:]:
+        merge(contact, other)
+    add_aliases(contact, [name for name in names if name not in known])
+    changed = []
+    if chat.phone and not contact.phone:
+        contact.phone = chat.phone
+        changed.append("phone")
+    if name and contact.name_is_theirs and contact.name != name[:120]:
+        contact.name, contact.name_folded = name[:120], policy.folded(name)[:120]
+        changed += ["name", "name_folded"]
+    if changed:
+        contact.save(update_fields=changed)
+    return contact
+
+
+def aliases_of(names: list[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Which contact has which of these names."""
+    wanted = Q()
+    for sort, value in names:
+        wanted |= Q(sort=sort, value=value)
+    return {(alias.sort, alias.value): alias.contact_id for alias in Alias.objects.filter(wanted)}
+
+
+def add_aliases(contact: Contact, names: list[tuple[str, str]]) -> None:
+    Alias.objects.bulk_create(
+        [Alias(contact=contact, sort=sort, value=value) for sort, value in names], ignore_conflicts=True
+    )
+
+
+def merge(keep: Contact, other: Contact) -> None:
+    """Two contacts turn out to be one person. Both rows are locked; conversations on one number become one."""
+    Alias.objects.filter(contact=other).update(contact=keep)
+    OptOut.objects.filter(contact=other).update(contact=keep)
+    for theirs in Conversation.objects.select_for_update().filter(contact=other).order_by("pk"):
+        ours = Conversation.objects.select_for_update().filter(contact=keep, number=theirs.number_id).first()
+        if ours is None:
+            theirs.contact = keep
+            theirs.save(update_fields=["contact"])
+        else:
+            absorb(ours, theirs)
+    keep.name = keep.name or other.name
+    keep.name_folded = keep.name_folded or other.name_folded
+    keep.phone = keep.phone or other.phone
+    keep.referral = keep.referral or other.referral
+    keep.opted_out_at = keep.opted_out_at or other.opted_out_at
+    keep.blocked_at = keep.blocked_at or other.blocked_at
+    keep.ignored_as = keep.ignored_as or other.ignored_as
+    keep.has_history = keep.has_history or other.has_history
+    keep.save()
+    other.merged_into = keep
+    other.phone = ""
+    other.save(update_fields=["merged_into", "phone"])
+
+
+def absorb(ours: Conversation, theirs: Conversation) -> None:
+    """Move everything of `theirs` behind what `ours` has; a person's ownership of either wins."""
+    for message in theirs.messages.order_by("seq"):
+        message.conversation, message.seq, message.turn, message.bubble = ours, ours.next_seq(), None, None
+        if message.author == Message.Author.AI and message.state == Message.State.QUEUED:
+            message.state, message.failure = Message.State.CANCELLED, "merged"
+        message.save(update_fields=["conversation", "seq", "turn", "bubble", "state", "failure"])
+    for event in theirs.events.order_by("sequence"):
+        ours.event_seq += 1
+        event.conversation, event.sequence = ours, ours.event_seq
+        event.save(update_fields=["conversation", "sequence"])
+    theirs.takeovers.update(conversation=ours)
+    if theirs.owner == Conversation.Owner.PERSON and ours.owner != Conversation.Owner.PERSON:
+        ours.owner, ours.owner_person_id = theirs.owner, theirs.owner_person_id
+        ours.epoch += 1
+    ours.unread += theirs.unread
+    ours.last_message_at = max(ours.last_message_at, theirs.last_message_at)
+    ours.first_lead_at = min(filter(None, (ours.first_lead_at, theirs.first_lead_at)), default=None)
+    ours.last_lead_at = max(filter(None, (ours.last_lead_at, theirs.last_lead_at)), default=None)
+    ours.save()
+    theirs.delete()
+    if ours.owner == Conversation.Owner.AI:
+        want_turn(ours, settings_of.number(ours.number), text="")
+
+
+def converse(contact: Contact, number: Number, jid: str) -> Conversation:
+    """The conversation with the contact on the number, made if new; its row is locked and points to where replies go."""
+    Conversation.objects.bulk_create(
+        [Conversation(contact=contact, number=number, reply_jid=jid)], ignore_conflicts=True
+    )
+    conversation = Conversation.objects.select_for_update().get(contact=contact, number=number)
+    if conversation.reply_jid != jid:
+        conversation.reply_jid = jid
+        conversation.save(update_fields=["reply_jid"])
+    return conversation
+
+
+# --- What was said -----------------------------------------------------------------------------------------------------
+def store(
+    number: Number,
+    conversation: Conversation,
+    incoming: Incoming,
+    *,
+    author: Message.Author,
+    state: Message.State,
+    is_recovered: bool,
+    is_backlog: bool,
+) -> Message:
+    """The message and its file's place, with the next arrival number of the (locked) conversation."""
+    message = Message.objects.create(
+        conversation=conversation, number=number, author=author, state=state, seq=conversation.next_seq(),
+        provider_id=incoming.provider_id, kind=incoming.kind, type_name=incoming.type_name[:60],
+        text=incoming.text[:TEXT_CHARS], quoted_id=incoming.quoted_id[:120],
+        extra={**incoming.extra, **({"choice": incoming.choice} if incoming.choice else {})},
+        sent_at=incoming.sent_at, is_recovered=is_recovered, is_backlog=is_backlog,
+    )  # fmt: skip
+    media = incoming.media
+    if media is not None:
+        asset = MediaAsset.objects.create(
+            message=message, claimed_mime=media.mime[:120], file_name=media.file_name[:200], size=media.size,
+            seconds=media.seconds, is_voice_note=media.is_voice_note,
+            state=MediaAsset.State.REFUSED if media.is_view_once else MediaAsset.State.WANTED,
+            failure="view_once" if media.is_view_once else "", path=media.url if media.url.startswith("incoming/") else "",
+        )  # fmt: skip
+        if asset.state == MediaAsset.State.WANTED:
+            want("media", message.pk)
+    return message
+
+
+def touch(conversation: Conversation, message: Message, *, at: datetime) -> list[str]:
+    """The list row's denormalised fields. Out: names of the fields changed; the caller saves."""
+    conversation.last_message_at = max(conversation.last_message_at, at)
+    conversation.preview = (message.text or message.kind)[:PREVIEW_CHARS]
+    conversation.preview_author = message.author
+    return ["seq", "last_message_at", "preview", "preview_author"]
+
+
+def apply_to_message(number: Number, news: Edit | Revoke | StatusUpdate | Reaction) -> None:
+    """News about a message; kept until it arrives when it has not."""
+    target = Message.objects.filter(number=number, provider_id=news.target_id).only("conversation_id").first()
+    if target is None:
+        Pending.objects.create(number=number, target_id=news.target_id[:120], sort=SORTS[type(news)], data=packed(news))
+        return
+    Conversation.objects.select_for_update().get(pk=target.conversation_id)
+    message = Message.objects.select_for_update().get(pk=target.pk)
+    apply_news(message, SORTS[type(news)], packed(news))
+
+
+def apply_pending(number: Number, message: Message) -> None:
+    """What had come before its message, in the order it came."""
+    waiting = Pending.objects.filter(number=number, target_id=message.provider_id).order_by("pk")
+    for one in waiting:
+        apply_news(message, one.sort, one.data)
+    waiting.delete()
+
+
+SORTS: dict[type[object], str] = {StatusUpdate: "ack", Edit: "edit", Revoke: "revoke", Reaction: "reaction"}
+
+
+def packed(news: Edit | Revoke | StatusUpdate | Reaction) -> dict[str, object]:
+    match news:
+        case StatusUpdate():
+            return {"ack": news.ack.value, "from_us": news.from_us, "reason": news.reason}
+        case Edit():
+            return {"text": news.text, "at": news.edited_at.isoformat() if news.edited_at else ""}
+        case Reaction():
+            return {"emoji": news.emoji, "from_us": news.from_us}
+        case Revoke():
+            return {}
+
+
+def apply_news(message: Message, sort: str, data: dict[str, object]) -> None:
+    """Apply one piece of news to a locked message; twice is harmless, late is ignored."""
+    match sort:
+        case "ack":
+            apply_ack(message, Ack(str(data["ack"])), reason=str(data.get("reason", "")))
+        case "edit":
+            apply_edit(message, str(data["text"]), at=str(data["at"]))
+        case "revoke":
+            apply_revoke(message)
+        case "reaction" if not data["from_us"]:
+            message.reaction = str(data["emoji"])[:16]
+            message.save(update_fields=["reaction"])
+
+
+def apply_ack(message: Message, ack: Ack, *, reason: str) -> None:
+    if message.author == Message.Author.LEAD:
+        return  # our own devices reading it is no status of ours
+    if ack is Ack.ERROR:
+        if message.state in {Message.State.SENT, Message.State.UNKNOWN}:
+            message.state, message.failure = Message.State.FAILED, reason[:200] or "refused_by_whatsapp"
+            message.save(update_fields=["state", "failure"])
+            record(locked(message.conversation_id), EventName.MESSAGE_FAILED, message_id=message.pk, reason=message.failure)
+        return
+    if ack.rank > message.ack:
+        message.ack = ack.rank
+        message.save(update_fields=["ack"])
+
+
+def apply_edit(message: Message, text: str, *, at: str) -> None:
+    """The lead (or the company's phone) changed a message; the AI must answer what stands now."""
+    when = datetime.fromisoformat(at) if at else timezone.now()
+    if message.deleted_at or text == message.text or (message.edited_at and when < message.edited_at):
+        return
+    Correction.objects.create(message=message, former_text=message.text, at=when)
+    message.text, message.edited_at = text[:TEXT_CHARS], when
+    message.save(update_fields=["text", "edited_at"])
+    refresh_turn(message)
+
+
+def apply_revoke(message: Message) -> None:
+    if message.deleted_at:
+        return
+    Correction.objects.create(message=message, former_text="", is_deletion=True)
+    message.corrections.update(former_text="")  # deleted for everyone: the words go
+    message.text, message.deleted_at = "", timezone.now()
+    message.save(update_fields=["text", "deleted_at"])
+    refresh_turn(message)
+
+
+def refresh_turn(message: Message) -> None:
+    """An unanswered message changed: think again. What is queued as its answer is withdrawn first."""
+    conversation = locked(message.conversation_id)
+    if message.author != Message.Author.LEAD or conversation.owner != Conversation.Owner.AI:
+        return
+    if message.seq > conversation.watermark:
+        want_turn(conversation, settings_of.number(conversation.number), text=message.text)
+        return
+    withdrawn = conversation.messages.filter(
+        author=Message.Author.AI, state=Message.State.QUEUED, turn__up_to_seq__gte=message.seq
+    )
+    if withdrawn.filter(bubble=0).exists():  # not even its first bubble has left
+        withdrawn.update(state=Message.State.CANCELLED, failure="lead_changed_message")
+        conversation.watermark = message.seq - 1
+        conversation.epoch += 1
+        conversation.save(update_fields=["watermark", "epoch"])
+        want_turn(conversation, settings_of.number(conversation.number), text=message.text)
+
+
+def settle_echo(number: Number, echo: SentEcho) -> None:
+    """The provider reports a send of ours: it may be the one whose answer never came."""
+    if Message.objects.filter(number=number, provider_id=echo.provider_id).exists():
+        return
+    names = [*([("phone", echo.chat.phone)] if echo.chat.phone else []), *([("lid", echo.chat.lid)] if echo.chat.lid else [])]
+    contacts = set(aliases_of(names).values()) if names else set()
+    conversation = Conversation.objects.select_for_update().filter(number=number, contact_id__in=contacts).first()
+    if conversation is None:
+        return
+    uncertain = conversation.messages.filter(state=Message.State.UNKNOWN).order_by("seq").first()
+    if uncertain is not None and uncertain.text == echo.text:
+        settle(uncertain, provider_id=echo.provider_id, sent_at=echo.sent_at)
+
+
+def settle(message: Message, *, provider_id: str, sent_at: datetime | None) -> None:
+    """An uncertain send did go out: bind it, and let what waited behind it leave."""
+    message.provider_id, message.state, message.failure = provider_id, Message.State.SENT, ""
+    message.sent_at = sent_at or message.sent_at or timezone.now()
+    message.ack = max(message.ack, Ack.PENDING.rank)
+    message.save(update_fields=["provider_id", "state", "failure", "sent_at", "ack"])
+    apply_pending(message.number, message)
+    record(locked(message.conversation_id), EventName.MESSAGE_SENT, message_id=message.pk, providerMessageId=provider_id)
+    want("send", message.conversation_id)
+
+
+# --- Owners ----------------------------------------------------------------------------------------------------------
+def take_over(conversation: Conversation, *, person_id: int | None, source: str) -> None:
+    """The conversation belongs to a person from now on; what the AI had queued never leaves. The row must be locked.
+
+    At most one message can be on the wire already: it stays SENDING and is shown so.
+    """
+    same = conversation.owner == Conversation.Owner.PERSON and conversation.owner_person_id == person_id
+    cancel_queued(conversation, why="taken_over")
+    if same:
+        return
+    conversation.owner, conversation.owner_person_id = Conversation.Owner.PERSON, person_id
+    conversation.epoch += 1
+    conversation.hold_until = None
+    conversation.save(update_fields=["owner", "owner_person_id", "epoch", "hold_until"])
+    conversation.takeovers.filter(ended_at=None).update(ended_at=timezone.now(), ended_by=person_id)
+    Takeover.objects.create(conversation=conversation, person_id=person_id, source=source, epoch=conversation.epoch)
+    record(conversation, EventName.SESSION_TAKEN_OVER, person_id=person_id, source=source)
+
+
+def give_back(conversation: Conversation, *, person_id: int | None) -> None:
+    """Back to the AI, which answers what is unanswered. The row must be locked."""
+    if conversation.owner == Conversation.Owner.AI:
+        return
+    conversation.owner, conversation.owner_person_id = Conversation.Owner.AI, None
+    conversation.epoch += 1
+    conversation.ai_in_a_row = 0
+    conversation.needs_person_since, conversation.needs_reason = None, ""
+    conversation.watermark = max(conversation.watermark, last_answered(conversation))
+    conversation.save(
+        update_fields=[
+            "owner", "owner_person_id", "epoch", "ai_in_a_row", "needs_person_since", "needs_reason", "watermark",
+        ]
+    )  # fmt: skip
+    conversation.takeovers.filter(ended_at=None).update(ended_at=timezone.now(), ended_by=person_id)
+    record(conversation, EventName.SESSION_GIVEN_BACK, person_id=person_id)
+    if conversation.seq > conversation.watermark:
+        want_turn(conversation, settings_of.number(conversation.number), text="")
+
+
+def last_answered(conversation: Conversation) -> int:
+    """Arrival number of the last message a person of ours wrote: what came before it counts as answered."""
+    last = conversation.messages.filter(author=Message.Author.PERSON).aggregate(Max("seq"))["seq__max"]
+    return int(last or 0)
+
+
+def cancel_queued(conversation: Conversation, *, why: str) -> int:
+    """Withdraw what the AI has waiting to leave. The conversation must be locked."""
+    return conversation.messages.filter(
+        author=Message.Author.AI, state__in=[Message.State.QUEUED, Message.State.DRAFT]
+    ).update(state=Message.State.CANCELLED, failure=why)
+
+
+def opt_out(contact: Contact, message: Message | None, *, person_id: int | None = None) -> None:
+    """They want to be left alone: on every number of the org, from this commit on. The contact must be locked."""
+    contact.opted_out_at = timezone.now()
+    contact.save(update_fields=["opted_out_at"])
+    OptOut.objects.create(contact=contact, message_id=message.pk if message else None, person_id=person_id, is_out=True)
+    for conversation in Conversation.objects.select_for_update().filter(contact=contact).order_by("pk"):
+        cancel_queued(conversation, why="opted_out")
+        Conversation.objects.filter(pk=conversation.pk).update(epoch=F("epoch") + 1)
+    if message is not None:
+        message.conversation.refresh_from_db(fields=["epoch"])
+
+
+def link(number: Number, update: LinkUpdate) -> None:
+    """The number's connection changed; an equal state only refreshes the time."""
+    number = Number.objects.select_for_update().get(pk=number.pk)
+    now = timezone.now()
+    if update.state == number.state and update.state != LinkState.OPEN:
+        return
+    fields = ["state", "state_at"]
+    number.state, number.state_at = update.state, now
+    if update.state == LinkState.OPEN:
+        number.opened_at = now
+        fields.append("opened_at")
+        if update.own_jid:
+            number.own_jid = update.own_jid
+            fields.append("own_jid")
+        want("wake", number.pk)
+    number.save(update_fields=fields)
+
+
+# --- Late work -----------------------------------------------------------------------------------------------------------
+def want_turn(conversation: Conversation, settings: AgentVersion, *, text: str) -> None:
+    """Let the AI look at this conversation when it has been quiet for a while; each message restarts the wait, bounded."""
+    batching = timedelta(seconds=settings.batching_seconds)
+    wait = policy.wait_for_more(text, batching=batching)
+    Due.objects.want(
+        org_id(), "turn", conversation.pk, at=timezone.now() + wait, priority=LIVE, no_later_than=batching * policy.PUSHES
+    )
+    bell.ring()
+
+
+def want(kind: str, ref: int, *, at: datetime | None = None) -> None:
+    Due.objects.want(org_id(), kind, ref, at=at, priority=LIVE)
+    bell.ring()
+
+
+def org_id() -> int:
+    """The org that is entered. Raises AttributeError outside one, which is a mistake of the caller."""
+    return int(connection.tenant.pk)
+
+
+def locked(conversation_id: int) -> Conversation:
+    return Conversation.objects.select_for_update().get(pk=conversation_id)
