@@ -59,7 +59,7 @@ class ChatAddress:
 
 @dataclass(frozen=True)
 class Media:
-    """A file that belongs to a message. `inline` is there if the webhook carried it; else it is fetched by message id."""
+    """A file that belongs to a message. `inline` is there if the webhook carried it, else it is fetched by id."""
 
     mime: str = ""
     file_name: str = ""  # as sent: never to be trusted as a path

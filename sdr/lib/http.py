@@ -81,14 +81,19 @@ class Failure(StrEnum):
 
 
 TRANSIENT = frozenset({Failure.UNKNOWN_HOST, Failure.TIMEOUT, Failure.NETWORK})
+UNSENT = frozenset({Failure.BAD_ADDRESS, Failure.REFUSED_ADDRESS, Failure.UNKNOWN_HOST})
 
 
 class HttpError(PortError):
-    """No usable answer; `failure` says why. Timeouts, network and name failures are transient, the rest permanent."""
+    """No usable answer. `failure` says why; timeouts, network and name failures are transient, the rest is permanent.
 
-    def __init__(self, failure: Failure, message: str) -> None:
+    `unsent`: no connection came about, so nobody can have acted on the request (unless redirects were followed).
+    """
+
+    def __init__(self, failure: Failure, message: str, *, unsent: bool = False) -> None:
         super().__init__(message, permanent=failure not in TRANSIENT)
         self.failure = failure
+        self.unsent = unsent or failure in UNSENT
 
 
 @dataclass(frozen=True)
@@ -415,13 +420,14 @@ def _failure(error: httpx2.HTTPError, call: _Call) -> HttpError:
         if isinstance(cause, _RefusedError):
             return HttpError(cause.failure, cause.message)
         cause = cause.__cause__ or cause.__context__
+    unsent = isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout))
     if isinstance(error, httpx2.TimeoutException):
-        return _too_slow(call)
-    return HttpError(Failure.NETWORK, f"No connection to {call.url.host} ({type(error).__name__}).")
+        return _too_slow(call, unsent=unsent)
+    return HttpError(Failure.NETWORK, f"No connection to {call.url.host} ({type(error).__name__}).", unsent=unsent)
 
 
-def _too_slow(call: _Call) -> HttpError:
-    return HttpError(Failure.TIMEOUT, f"{call.url.host} did not answer in time.")
+def _too_slow(call: _Call, *, unsent: bool = False) -> HttpError:
+    return HttpError(Failure.TIMEOUT, f"{call.url.host} did not answer in time.", unsent=unsent)
 
 
 def _too_large(call: _Call) -> HttpError:

@@ -1,8 +1,8 @@
 """Phone numbers as digits: one canonical spelling per person, so that two ways to write a number find the same contact.
 
 Only what WhatsApp and the CRMs disagree about is handled: punctuation, a leading `+` or `00`, and Brazil's ninth digit,
-which WhatsApp leaves out for lines registered before it came (area codes from 31 on). Source: contract evolution.md 5.4;
-lengths: ITU-T E.164.
+which WhatsApp leaves out for lines registered before it came (area codes from 31 on). Sources: contract
+evolution.md 5.4; lengths: ITU-T E.164.
 """
 
 import re

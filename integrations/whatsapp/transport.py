@@ -1,0 +1,92 @@
+"""The plug for `conversations.ports.Transport`: one connected number of an Evolution server."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from conversations.ports import Incoming, LinkState, Sent, Unreadable
+from integrations.whatsapp.client import Evolution
+from integrations.whatsapp.wire import is_direct, moment, parse_record
+
+PAGE_ROWS = 50
+MAX_PAGES = 20  # a thousand rows: more is not a gap but a history
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class EvolutionTransport:
+    """In: the server, the instance's name and the number's own JID ("" while unknown). Contract evolution.md 6."""
+
+    def __init__(self, evolution: Evolution, instance: str, *, own_jid: str = "") -> None:
+        self._evolution = evolution
+        self._instance = instance
+        self._own_jid = own_jid
+
+    def send_text(self, jid: str, text: str, *, quoted_id: str = "") -> Sent:
+        return self._evolution.send_text(self._instance, jid=jid, text=text, quoted_id=quoted_id)
+
+    def send_file(
+        self, jid: str, content: bytes, *, mime: str, file_name: str, caption: str = "", voice: bool = False
+    ) -> Sent:
+        """A voice note carries no caption and no name."""
+        if voice:
+            return self._evolution.send_audio(self._instance, jid=jid, content=content)
+        return self._evolution.send_media(
+            self._instance, jid=jid, content=content, mime=mime, file_name=file_name, caption=caption
+        )
+
+    def show_typing(self, jid: str, *, milliseconds: int, recording: bool = False) -> None:
+        """Returns when it is over: the wait before a send is this very call."""
+        self._evolution.presence(self._instance, jid=jid, milliseconds=milliseconds, recording=recording)
+
+    def mark_read(self, jid: str, provider_ids: Sequence[str]) -> None:
+        if provider_ids:
+            self._evolution.mark_read(self._instance, jid=jid, ids=provider_ids)
+
+    def fetch_media(self, provider_id: str) -> tuple[bytes, str]:
+        return self._evolution.media(self._instance, message_id=provider_id)
+
+    def recent(self, jid: str, *, since: datetime, until: datetime, from_us: bool | None = None) -> list[Incoming]:
+        """Oldest first, at most a thousand. Rows nobody can read are left out, they came as webhooks to Quarantine."""
+        found: list[Incoming] = []
+        for number in range(1, MAX_PAGES + 1):
+            page = self._evolution.find_messages(
+                self._instance, jid=jid, since=since, until=until, from_us=from_us, page=number, size=PAGE_ROWS
+            )
+            for record in page.records:
+                try:
+                    event = parse_record(record, own_jid=self._own_jid)
+                except Unreadable:
+                    continue
+                if isinstance(event, Incoming):
+                    found.append(event)
+            if number >= page.pages:
+                break
+        # The sort is stable and the rows came newest first: messages of one second keep their order.
+        found.reverse()
+        return sorted(found, key=lambda message: message.sent_at or NEVER)
+
+    def chats(self, *, limit: int) -> list[str]:
+        newest: dict[str, datetime] = {}
+        for number in range(MAX_PAGES):
+            rows = self._evolution.find_chats(self._instance, take=PAGE_ROWS, skip=number * PAGE_ROWS)
+            for row in rows:
+                jid = row.get("remoteJid")
+                if isinstance(jid, str) and is_direct(jid):
+                    newest[jid] = max(newest.get(jid, NEVER), _active_at(row))
+            if len(rows) < PAGE_ROWS:
+                break
+        return sorted(newest, key=lambda jid: newest[jid], reverse=True)[:limit]
+
+    def state(self) -> LinkState:
+        return self._evolution.state(self._instance)
+
+
+def _active_at(row: dict[str, object]) -> datetime:
+    """When a chat was last active: its last message's time, else the row's."""
+    last = row.get("lastMessage")
+    sent_at = moment(last.get("messageTimestamp")) if isinstance(last, dict) else None
+    if sent_at is not None:
+        return sent_at
+    try:
+        return datetime.fromisoformat(str(row.get("updatedAt")).replace("Z", "+00:00")).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return NEVER
