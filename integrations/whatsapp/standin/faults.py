@@ -1,7 +1,7 @@
 """What may go wrong at the stand-in, switched by tests and by the control API. The same seed gives the same faults.
 
-A decision is a hash of the seed, the fault's name, the thing it is about and how often that was asked, never the order in
-which concurrent calls happen to arrive: ten seeds are ten repeatable runs.
+A decision is a hash of the seed, the fault's name, the thing it is about and how often that was asked, never the order
+in which concurrent calls happen to arrive: ten seeds are ten repeatable runs.
 """
 
 import hashlib
@@ -26,9 +26,9 @@ class SendFault(StrEnum):
 class Faults:
     """Rates are probabilities between 0 and 1; `…_seconds` are real seconds, not scaled.
 
-    `next_sends` are used up, first to last, before any rate counts; `swallow_next` webhooks are dropped before any rate.
+    `next_sends` are used up, first to last, before any rate counts; so many as `swallow_next` webhooks are dropped.
     `swallow_events` limits both kinds of swallowing and duplicating to these events; empty means all.
-    `disorder_seconds`: each webhook waits between 0 and this. `token_age_seconds` mints older JWTs, as late retries carry.
+    `disorder_seconds`: each webhook waits between 0 and this. `token_age_seconds` mints older JWTs, as of late retries.
     """
 
     seed: int = 0

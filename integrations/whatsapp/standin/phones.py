@@ -118,6 +118,7 @@ class Whatsapp:
     leads: dict[str, Lead] = field(default_factory=dict)
     messages: list[PhoneMessage] = field(default_factory=list)
     absent: set[str] = field(default_factory=set)
+    counts: dict[str, int] = field(default_factory=dict, repr=False)  # ids given so far, by what they are about
     typing: dict[str, tuple[str, float]] = field(default_factory=dict)
     chats: dict[str, list[PhoneMessage]] = field(default_factory=dict, repr=False)
     by_id: dict[str, PhoneMessage] = field(default_factory=dict, repr=False)
@@ -186,9 +187,13 @@ class Whatsapp:
         self.index(self.messages)
 
     def new_id(self, style: str, *about: str) -> str:
-        """A message id in the form of that client (evolution.md 5.1 `source`), from the salt and what it is about."""
+        """A new message id in the form of that client (evolution.md 5.1 `source`), made of salt, subject and count."""
+        counted = "/".join((style, *about))
+        self.counts[counted] = nth = self.counts.get(counted, 0) + 1
         prefix, length = {"android": ("A", 32), "ios": ("3A", 20), "web": ("3EB0", 22), "business": ("", 40)}[style]
-        digest = hashlib.blake2b("\x1f".join((self.salt, style, *about)).encode("utf-8", "surrogatepass"), digest_size=20)
+        digest = hashlib.blake2b(
+            "\x1f".join((self.salt, style, *about, str(nth))).encode("utf-8", "surrogatepass"), digest_size=20
+        )
         name = (prefix + digest.hexdigest().upper())[:length]
         return f"wamid.{name}" if style == "business" else name
 
@@ -205,7 +210,7 @@ def create_jid(number: str) -> str:
     """The JID Evolution makes of a `number` (evolution.md 5.4), ninth digit rule included."""
     if any(server in number for server in ("@g.us", "@s.whatsapp.net", "@lid", "@broadcast")):
         return re.sub(r":\d+", "", number)
-    bare = number.split(":")[0].split("@")[0]
+    bare = re.split("[:@]", number, maxsplit=1)[0]
     if "-" in bare and len(bare) >= GROUP_CHARS:
         return re.sub(r"[^\d-]", "", bare) + "@g.us"
     digits = re.sub(r"\D", "", bare)

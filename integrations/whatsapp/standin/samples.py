@@ -1,4 +1,4 @@
-"""Small real files made by code: a picture, a voice note, a document. What a lead of the demo and of the tests sends."""
+"""Small real files made by code: a picture, a voice note, a document. What leads of the demo and of tests send."""
 
 import struct
 import zlib
@@ -25,7 +25,9 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
 
 def picture(side: int = 96) -> bytes:
     """A square PNG with a soft gradient, recognisable as a picture at a glance. `side` in pixels."""
-    return png([[(40 + 150 * x // side, 120 + 90 * y // side, 170 - 80 * x // side) for x in range(side)] for y in range(side)])
+    return png(
+        [[(40 + 150 * x // side, 120 + 90 * y // side, 170 - 80 * x // side) for x in range(side)] for y in range(side)]
+    )
 
 
 def voice_note(seconds: int = 3) -> bytes:
@@ -66,7 +68,8 @@ def document(title: str = "Proposal") -> bytes:
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R"
+        b" /Resources << /Font << /F1 5 0 R >> >> >>",
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ]
@@ -76,6 +79,8 @@ def document(title: str = "Proposal") -> bytes:
         pdf += b"%d 0 obj\n%s\nendobj\n" % (number, body)
     table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
     count = len(objects) + 1
-    return pdf + b"xref\n0 %d\n0000000000 65535 f \n%s" % (count, table) + (
-        b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (count, len(pdf))
+    return (
+        pdf
+        + b"xref\n0 %d\n0000000000 65535 f \n%s" % (count, table)
+        + (b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (count, len(pdf)))
     )

@@ -41,10 +41,19 @@ def content(kind: str, text: str, *, media: Media | None = None, extra: Json | N
     """
     extra = extra or {}
     if kind == "location":
-        fields = {"degreesLatitude": extra.get("latitude", -23.5614), "degreesLongitude": extra.get("longitude", -46.6559)}
+        fields = {
+            "degreesLatitude": extra.get("latitude", -23.5614),
+            "degreesLongitude": extra.get("longitude", -46.6559),
+        }
         return {"locationMessage": {**fields, "name": text, "address": extra.get("address", "")}}
     if kind == "reaction":
-        return {"reactionMessage": {"key": extra["key"], "text": text, "senderTimestampMs": long(extra["at_ms"], unsigned=False)}}
+        return {
+            "reactionMessage": {
+                "key": extra["key"],
+                "text": text,
+                "senderTimestampMs": long(extra["at_ms"], unsigned=False),
+            }
+        }
     if media is None:
         return {"conversation": text}
     return {NODES[kind]: media_node(kind, text, media)}
@@ -85,7 +94,12 @@ def business_node(node: Json, media_id: str) -> Json:
 
 def secrets_of_device(message_id: str) -> Json:
     """The `messageContextInfo` that phones put beside the content."""
-    return {"messageContextInfo": {"deviceListMetadataVersion": 2, "messageSecret": octets(hashlib.sha256(message_id.encode()).digest())}}
+    return {
+        "messageContextInfo": {
+            "deviceListMetadataVersion": 2,
+            "messageSecret": octets(hashlib.sha256(message_id.encode()).digest()),
+        }
+    }
 
 
 def quote(message_id: str, author_jid: str, text: str) -> Json:
@@ -94,7 +108,7 @@ def quote(message_id: str, author_jid: str, text: str) -> Json:
 
 
 def referral(ad: Json) -> Json:
-    """`contextInfo` of the first message after a tap on an ad; `ad` may give title, body, source_id, source_url, ctwa_clid."""
+    """`contextInfo` after a tap on an ad; `ad` may give title, body, source_id, source_url, ctwa_clid."""
     return {
         "conversionSource": "FB_Ads",
         "conversionDelaySeconds": AD_CONVERSION_DELAY_SECONDS,

@@ -1,4 +1,4 @@
-"""Webhooks as Evolution delivers them (evolution.md 3.2 to 3.5, evolution-live.md 3 and 4): at least once while it lives."""
+"""Webhooks as Evolution delivers them (evolution.md 3.2 to 3.5, evolution-live.md 3, 4): at least once while it lives."""
 
 import asyncio
 import random
@@ -35,7 +35,7 @@ class RetryPolicy:
     non_retryable: tuple[int, ...] = (400, 401, 403, 404, 422)
 
     def delay(self, attempt: int) -> float:
-        """Seconds to wait after that attempt (1, 2, …); the jitter comes after the cap, and never goes below the base."""
+        """Seconds to wait after that attempt (1, 2, …); jitter comes after the cap and never goes below the base."""
         base = self.initial_delay_seconds
         delay = min(base * 2 ** (attempt - 1), self.max_delay_seconds) if self.is_exponential else base
         jitter = delay * self.jitter_factor * random.uniform(-1, 1)  # noqa: S311
@@ -53,7 +53,7 @@ class Attempt:
 
 @dataclass
 class Delivery:
-    """One event on its way. `outcome`: pending, delivered, lost (gave up or refused), swallowed (a fault), crashed, unsent."""
+    """One event on its way. `outcome`: pending, delivered, lost (given up, refused), swallowed, crashed, unsent."""
 
     instance: str
     event: str
@@ -117,12 +117,14 @@ class Webhooks:
         self.pending: set[asyncio.Task[None]] = set()
         self.client = httpx2.AsyncClient(
             follow_redirects=True,
-            timeout=None,  # noqa: S113  # the whole attempt has a deadline
+            timeout=None,  # the whole attempt has a deadline
             trust_env=False,
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=100),
         )
 
-    def emit(self, hook: Hook | None, envelope: Envelope, event: str, *, data: Any, about: Iterable[str] = ()) -> asyncio.Task[None] | None:
+    def emit(
+        self, hook: Hook | None, envelope: Envelope, event: str, *, data: Any, about: Iterable[str] = ()
+    ) -> asyncio.Task[None] | None:
         """Starts delivering and returns the task, None when nothing is sent. `about` names the event for the faults."""
         if hook is None or not hook.wants(event) or not hook.url.startswith(("http://", "https://")):
             return None
