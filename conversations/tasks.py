@@ -1,0 +1,21 @@
+"""The kinds of late work this app has: three lines each, the verbs are elsewhere."""
+
+from datetime import timedelta
+
+from conversations import sending, turns
+from sdr.lib import jobs
+
+
+@jobs.kind("turn", slots=64, share=32, policy=jobs.Policy(limit=timedelta(seconds=150)))
+async def turn(work: jobs.Work) -> None:
+    await turns.take(int(work.ref), work.run)
+
+
+@jobs.kind("send", slots=64, share=32, policy=jobs.Policy(limit=timedelta(seconds=120)))
+async def send(work: jobs.Work) -> None:
+    await sending.send_all(int(work.ref), work.run)
+
+
+@jobs.kind("reconcile", slots=8, share=4, policy=jobs.Policy(limit=timedelta(seconds=60)))
+def reconcile(work: jobs.Work) -> None:
+    sending.reconcile(int(work.ref))
