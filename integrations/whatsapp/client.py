@@ -260,7 +260,7 @@ class Evolution:
     # --- Sending ---
 
     def send_text(self, instance: str, *, jid: str, text: str, quoted_id: str = "") -> Sent:
-        """Send words to a JID (as received) or digits. Raises PortError: not sent; Uncertain: nobody knows."""
+        """Send words to a JID as received, or digits. Raises PortError: not sent; Uncertain: nobody knows."""
         body: dict[str, Any] = {"number": jid, "text": text, "linkPreview": False}
         if quoted_id:
             body["quoted"] = {"key": {"id": quoted_id}}
@@ -269,7 +269,7 @@ class Evolution:
     def send_media(
         self, instance: str, *, jid: str, content: bytes, mime: str, file_name: str, caption: str = ""
     ) -> Sent:
-        """Send a file; `file_name` must end rightly, it decides the type at Evolution's. Raises like `send_text`."""
+        """Send a file; the ending of `file_name` decides its type at Evolution's. Raises like `send_text`."""
         kind = mime.partition("/")[0]
         body = {
             "number": jid, "mediatype": kind if kind in {"image", "video", "audio"} else "document", "mimetype": mime,
@@ -291,7 +291,7 @@ class Evolution:
         self._call("POST", path, json=body, timeout=Timeout(connect=3.0, read=wait, total=wait), op="presence")
 
     def mark_read(self, instance: str, *, jid: str, ids: Sequence[str]) -> None:
-        """Blue ticks on a contact's messages. Evolution ignores an `@lid` address silently: give the phone's."""
+        """Blue ticks on a contact's messages. Evolution ignores an `@lid` address: give the phone's."""
         keys = [{"remoteJid": jid, "fromMe": False, "id": message_id} for message_id in ids]
         path = f"/chat/markMessageAsRead/{_name(instance)}"
         self._call("POST", path, json={"readMessages": keys}, op="mark_read")
@@ -299,7 +299,7 @@ class Evolution:
     # --- Reading ---
 
     def media(self, instance: str, *, message_id: str) -> tuple[bytes, str]:
-        """Content and MIME type of a message's file. Raises EvolutionError (permanent) when it cannot be had any more."""
+        """Content and MIME type of a message's file. Raises EvolutionError (permanent) when it is gone."""
         body = {"message": {"key": {"id": message_id}}, "convertToMp4": False}
         path = f"/chat/getBase64FromMediaMessage/{_name(instance)}"
         answer = _dict(self._call("POST", path, json=body, timeout=UPLOAD, max_bytes=MAX_MEDIA_BYTES, op="media"))

@@ -1,9 +1,9 @@
 """The signing proxy: stands beside Evolution, which cannot sign its webhooks, and signs them (contract 3.5 c).
 
 Evolution posts to it, with the number's token in `X-Webhook-Token`; it forwards the raw bytes to the same path of our
-installation with `X-Signature` and `X-Signature-Timestamp`, signed afresh for each attempt, and hands our status code back
-unchanged, so that Evolution's retries work as if there were no proxy. It keeps nothing, follows no redirect and logs no
-path, for a path holds a key. `python -m integrations.whatsapp.proxy`; docs/signing-proxy.md.
+installation with `X-Signature` and `X-Signature-Timestamp`, signed afresh for each attempt, and hands our status code
+back unchanged, so that Evolution's retries work as if there were no proxy. It keeps nothing, follows no redirect and
+logs no path, for a path holds a key. `python -m integrations.whatsapp.proxy`; docs/signing-proxy.md.
 """
 
 import asyncio
@@ -127,7 +127,8 @@ class SigningProxy:
             return await self._post(f"{self._settings.target}{path}", sent, body)
 
     async def _post(self, url: str, headers: dict[str, str], body: IO[bytes]) -> int:
-        assert self._client is not None, "the server must send lifespan events"
+        if self._client is None:
+            raise RuntimeError("The server sent no lifespan events.")
         try:
             async with asyncio.timeout(FORWARD_SECONDS):
                 async with self._client.stream("POST", url, headers=headers, content=_pieces(body)) as answer:

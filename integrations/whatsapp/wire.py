@@ -59,8 +59,8 @@ NOISE = frozenset({
     "typebot.change-status", "typebot.start",
 })  # fmt: skip
 SECRET_FIELDS = frozenset({
-    "apikey", "api_key", "appStateSyncKeyShare", "callKey", "directPath", "fileEncSha256", "fileSha256",
-    "jpegThumbnail", "mediaKey", "messageContextInfo", "messageSecret", "waveform",
+    "apikey", "api_key", "appStateSyncKeyShare", "callKey", "destination", "directPath", "fileEncSha256",
+    "fileSha256", "jpegThumbnail", "mediaKey", "messageContextInfo", "messageSecret", "waveform",
 })  # fmt: skip
 WRAPPERS = (
     "ephemeralMessage", "viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension",
@@ -131,9 +131,9 @@ def load(body: bytes) -> dict[str, Any]:
 def strip(body: dict[str, Any]) -> Stripped:
     """What the door may store of an authentic body (contract 8.13, 8.15, 8.16); `body` itself stays as it is.
 
-    Removed: API keys, key material, thumbnails and hashes; embedded files go to `files` (but never those that are to be
-    viewed once); groups, status posts, newsletters and protocol noise make it `ignored`. Raises Unreadable for a body
-    that is nested too deeply.
+    Removed: API keys, our own URL, key material, thumbnails, hashes; embedded files go to `files` (but never those that
+    are to be viewed once); groups, status posts, newsletters and protocol noise make it `ignored`. Raises Unreadable for
+    a body that is nested too deeply.
     """
     clean = _clean_object(body)
     event, data = _event(clean), clean.get("data")
