@@ -290,7 +290,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='pending',
-            index=models.Index(fields=['number', 'target_id'], name='conversations_pending'),
+            index=models.Index(fields=['number', 'target_id'], name='conversations_pending_target'),
         ),
         migrations.AddConstraint(
             model_name='turn',

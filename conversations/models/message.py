@@ -104,7 +104,7 @@ class Pending(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        indexes = [models.Index(fields=["number", "target_id"], name="conversations_pending")]
+        indexes = [models.Index(fields=["number", "target_id"], name="conversations_pending_target")]
 
     def __str__(self) -> str:
         return f"{self.sort} for {self.target_id}"
