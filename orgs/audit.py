@@ -49,6 +49,8 @@ class Action(StrEnum):
     MEMBERSHIP_REMOVED = "membership.removed"
     MEMBERSHIP_LEFT = "membership.left"
     OWNERSHIP_TRANSFERRED = "ownership.transferred"
+    # Numbers
+    NUMBER_ADDED = "number.added"
     # People
     PERSON_SIGNED_UP = "person.signed_up"
     PERSON_SIGNED_IN = "person.signed_in"

@@ -29,6 +29,12 @@ def ring() -> None:
     _ensure_thread()
 
 
+def ring_now() -> None:
+    """Wake the shifts: for whoever commits on a connection of its own, after that commit. Never blocks."""
+    _rung.set()
+    _ensure_thread()
+
+
 def listen(heard: Callable[[], None], ended: threading.Event) -> None:
     """Call `heard` for every ring until `ended`; blocks. Reconnects by itself, ringing once as rings may have been missed."""
     while not ended.is_set():

@@ -25,6 +25,7 @@ REPEATS = (
     Repeat("mail: prune", "orgs.tasks.prune_mail", 60),
     Repeat("rate limits: prune", "orgs.tasks.prune_rate_limits", 60),
     Repeat("orgs: purge", "orgs.tasks.purge_orgs", 60),
+    Repeat("integrations: prune", "integrations.tasks.prune", 60),
 )
 
 

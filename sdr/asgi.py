@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 
 from django.conf import settings
 from django.db import connections
+from django.utils.module_loading import import_string
 
 from sdr.bridge import Bridge, Receive, Scope, Send
 from sdr.env import envint
@@ -21,7 +22,9 @@ from sdr.wsgi import application as django_application
 
 ASGIApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-ASYNC_ROUTES: list[tuple[str, ASGIApplication]] = []
+# By dotted path: they need the app registry, which importing Django's application above has filled.
+whatsapp = import_string("integrations.whatsapp.webhook.door")
+ASYNC_ROUTES: list[tuple[str, ASGIApplication]] = [("/hooks/whatsapp/", whatsapp)]
 
 bridge = Bridge(
     django_application,
@@ -56,6 +59,7 @@ async def _live(receive: Receive, send: Send) -> None:
         if message["type"] == "lifespan.startup":
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
+            await whatsapp.close()
             await bridge.close()
             await send({"type": "lifespan.shutdown.complete"})
             return

@@ -380,7 +380,7 @@ def _environ(scope: Scope, body: IO[bytes], *, trusted_proxies: int) -> Environ:
     }
     headers = _joined(scope["headers"])
     if trusted_proxies:
-        environ["REMOTE_ADDR"] = _client_address(headers.get("x-forwarded-for", ""), trusted_proxies) or client[0]
+        environ["REMOTE_ADDR"] = client_address(headers.get("x-forwarded-for", ""), trusted_proxies) or client[0]
         proto = headers.get("x-forwarded-proto", "").rpartition(",")[2].strip().lower()
         if proto in {"http", "https"}:
             environ["wsgi.url_scheme"] = proto
@@ -403,7 +403,7 @@ def _joined(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return headers
 
 
-def _client_address(forwarded_for: str, trusted_proxies: int) -> str | None:
+def client_address(forwarded_for: str, trusted_proxies: int) -> str | None:
     """The address that the outermost of our proxies saw: each of them appended the one it was called from."""
     entries = [entry.strip() for entry in forwarded_for.split(",")]
     if len(entries) < trusted_proxies:

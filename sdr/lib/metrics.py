@@ -33,6 +33,7 @@ from prometheus_client import (
 from prometheus_client.mmap_dict import MmapedDict
 
 REQUEST_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
+INGESTION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # seconds; 0.2 is what we promise
 JOB_BUCKETS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0)  # seconds
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
@@ -46,6 +47,11 @@ COUNTERS = {
         Counter("http_requests", "Requests answered.", ["method", "route", "status_class"]),
         Counter("dep_requests", "Calls to other systems.", ["dep", "op", "outcome"]),
         Counter("job_runs", "Jobs that ended.", ["kind", "outcome"]),
+        Counter("sdr_turns", "Moves of the AI that ended.", ["outcome"]),
+        Counter("sdr_sends", "Messages of ours, by what became of them.", ["outcome"]),
+        Counter("webhook_requests", "Webhooks of providers, by what became of them.", ["outcome"]),
+        Counter("webhook_quarantined", "Authentic webhooks that could not be used.", ["reason"]),
+        Counter("webhook_signature_failures", "Webhooks that did not prove where they come from."),
     )
 }
 HISTOGRAMS = {
@@ -54,7 +60,9 @@ HISTOGRAMS = {
         Histogram("http_request_duration_seconds", "Time to answer.", ["method", "route"], buckets=REQUEST_BUCKETS),
         Histogram("dep_duration_seconds", "Time of a call to another system.", ["dep", "op"], buckets=REQUEST_BUCKETS),
         Histogram("job_duration_seconds", "Time of a job.", ["kind"], buckets=JOB_BUCKETS),
+        Histogram("sdr_decision_seconds", "Time from a turn being claimed to its reply decided.", buckets=JOB_BUCKETS),
         Histogram("job_wait_seconds", "Time from due to started.", ["kind"], buckets=JOB_BUCKETS),
+        Histogram("sdr_ingestion_seconds", "Time from webhook to acknowledgement.", buckets=INGESTION_BUCKETS),
     )
 }
 IN_PROGRESS = Gauge("http_requests_in_progress", "Requests being answered.", multiprocess_mode="livesum")
@@ -62,12 +70,14 @@ IN_PROGRESS = Gauge("http_requests_in_progress", "Requests being answered.", mul
 
 def incr(name: str, amount: float = 1, **labels: str) -> None:
     """Add `amount` to the counter `name` (without `_total`). Raises KeyError for a name that is not declared here."""
-    COUNTERS[name].labels(**labels).inc(amount)
+    counter = COUNTERS[name]
+    (counter.labels(**labels) if labels else counter).inc(amount)
 
 
 def observe(name: str, value: float, **labels: str) -> None:
     """Note one `value` (seconds) in the histogram `name`. Raises KeyError for a name that is not declared here."""
-    HISTOGRAMS[name].labels(**labels).observe(value)
+    histogram = HISTOGRAMS[name]
+    (histogram.labels(**labels) if labels else histogram).observe(value)
 
 
 @contextmanager
