@@ -5,7 +5,8 @@
         evolution.says("t_1", "5511999990001", "Oi!", "Tudo bem?")
         evolution.whatsapp.answers("5511999990001")
 
-Written from the contract, not from our client. What it plays: contracts evolution.md and evolution-live.md. Where the two are silent it does the harmless thing.
+Written from the contract, not from our client:
+contracts evolution.md and evolution-live.md. Where the two are silent it does the harmless thing.
 """
 
 from integrations.whatsapp.standin.evolution import Options

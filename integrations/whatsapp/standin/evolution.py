@@ -501,7 +501,7 @@ class Evolution:
         quoted_id: str = "",
         is_rejected: bool = False,
     ) -> Json:
-        """Writes a message to WhatsApp: the lead has it, the row is there, `send.message` follows. Returns the answer."""
+        """Writes a message to WhatsApp: the lead has it, the row is there, `send.message` follows. The answer."""
         now = time.time()
         style = "business" if instance.integration == Integration.BUSINESS else "web"
         message_id = self.whatsapp.new_id(style, instance.name, jid, "api")
@@ -629,10 +629,10 @@ class Evolution:
         """One thing a person does in the chat between this lead and this number. KeyError for an unknown instance,
         ValueError for an unknown action or message.
 
-        text (text, quoted_id, ad), voice (seconds), image, document, audio, video (text; each with data, mime, file_name
-        for a file of one's own), location (text, latitude, longitude), edit (id, text), delete (id), reaction (id, text),
-        typing, company (text, via: phone or web): a person at the company writes from its own phone. `id` and `at` (epoch
-        seconds) may be given with whatever makes a message.
+        text (text, quoted_id, ad), voice (seconds), image, document, audio, video (text; each with data, mime,
+        file_name for a file of one's own), location (text, latitude, longitude), edit (id, text), delete (id),
+        reaction (id, text), typing, company (text, via: phone or web): a person at the company writes from its own
+        phone. `id` and `at` (epoch seconds) may be given with whatever makes a message.
         """
         instance = self.instances[name]
         lead = self.whatsapp.lead(phone)
@@ -798,15 +798,12 @@ def own_file(kind: str, fields: Mapping[str, Any]) -> Media:
 
 def qr_image(code: str) -> str:
     """The QR code as a PNG data URL, four pixels to the module."""
-    drawing = qrcode.QRCode(border=4)
+    drawing = qrcode.QRCode(border=4, mask_pattern=0)  # the best mask would take most of the time
     drawing.add_data(code)
     drawing.make(fit=True)
-    black, white = (0, 0, 0), (255, 255, 255)
-    rows = [
-        [black if module else white for module in row for _ in range(4)]
-        for row in drawing.get_matrix()
-        for _ in range(4)
-    ]
+    black, white = bytes(12), b"\xff" * 12
+    lines = [b"".join(black if module else white for module in row) for row in drawing.get_matrix()]
+    rows = [line for line in lines for _ in range(4)]
     return "data:image/png;base64," + base64.b64encode(samples.png(rows)).decode()
 
 

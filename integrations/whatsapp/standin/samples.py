@@ -11,10 +11,10 @@ OGG_PACKETS_PER_PAGE = 100
 OGG_POLYNOMIAL = 0x04C11DB7
 
 
-def png(rows: list[list[tuple[int, int, int]]]) -> bytes:
-    """A PNG of these pixels: rows of equal length, each pixel red, green, blue (0 to 255)."""
-    raw = b"".join(b"\x00" + bytes(channel for pixel in row for channel in pixel) for row in rows)
-    header = struct.pack(">IIBBBBB", len(rows[0]), len(rows), 8, 2, 0, 0, 0)
+def png(rows: list[bytes]) -> bytes:
+    """A PNG of these rows of equal length; each pixel is three bytes: red, green, blue."""
+    raw = b"".join(b"\x00" + row for row in rows)
+    header = struct.pack(">IIBBBBB", len(rows[0]) // 3, len(rows), 8, 2, 0, 0, 0)
     parts = ((b"IHDR", header), (b"IDAT", zlib.compress(raw, 9)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(kind, data) for kind, data in parts)
 
@@ -25,9 +25,11 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
 
 def picture(side: int = 96) -> bytes:
     """A square PNG with a soft gradient, recognisable as a picture at a glance. `side` in pixels."""
-    return png(
-        [[(40 + 150 * x // side, 120 + 90 * y // side, 170 - 80 * x // side) for x in range(side)] for y in range(side)]
-    )
+    return png([bytes(colour_at(x, y, side)[c] for x in range(side) for c in range(3)) for y in range(side)])
+
+
+def colour_at(x: int, y: int, side: int) -> tuple[int, int, int]:
+    return 40 + 150 * x // side, 120 + 90 * y // side, 170 - 80 * x // side
 
 
 def voice_note(seconds: int = 3) -> bytes:

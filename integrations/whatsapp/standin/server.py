@@ -49,9 +49,10 @@ class Standin:
         self.server = uvicorn.Server(
             uvicorn.Config(
                 self.app,
-                log_level="warning",
+                log_level="critical",
                 access_log=False,
                 lifespan="off",
+                interface="asgi3",
                 timeout_graceful_shutdown=0,
                 loop="asyncio",
             )

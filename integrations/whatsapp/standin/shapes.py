@@ -88,7 +88,7 @@ def media_node(kind: str, caption: str, media: Media) -> Json:
 
 def business_node(node: Json, media_id: str) -> Json:
     """The same media as Meta names its fields (evolution.md 7)."""
-    kept = {name: node[name] for name in ("caption", "fileName") if name in node}
+    kept: Json = {name: node[name] for name in ("caption", "fileName") if name in node}
     return {"id": media_id, "mime_type": node["mimetype"], "sha256": "c3RhbmRpbg==", **kept}
 
 

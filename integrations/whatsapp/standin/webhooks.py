@@ -1,4 +1,4 @@
-"""Webhooks as Evolution delivers them (evolution.md 3.2 to 3.5, evolution-live.md 3, 4): at least once while it lives."""
+"""Webhooks as Evolution delivers them (evolution.md 3.2 to 3.5, evolution-live.md 3, 4): at least once while alive."""
 
 import asyncio
 import random
