@@ -412,7 +412,7 @@ class Evolution:
         if instance.is_baileys and key["id"] in instance.seen:
             return  # "Message duplicated ignored"
         instance.seen.add(key["id"])
-        if self.options.saves_messages and "\x00" in json.dumps(data, ensure_ascii=False):
+        if self.options.saves_messages and has_nul(data):
             return  # PostgreSQL refuses NUL: the batch is dropped, no webhook
         is_new = (
             not any(row.key["remoteJid"] == key["remoteJid"] for row in instance.rows.values())
@@ -794,6 +794,14 @@ def own_file(kind: str, fields: Mapping[str, Any]) -> Media:
     if kind == "document":
         return Media(samples.document(), "application/pdf", str(fields.get("file_name") or "proposal.pdf"))
     raise ValueError("A video needs its `data`.")
+
+
+def has_nul(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(has_nul(item) for item in value.values())
+    if isinstance(value, list):
+        return any(has_nul(item) for item in value)
+    return isinstance(value, str) and "\x00" in value
 
 
 def qr_image(code: str) -> str:

@@ -1,4 +1,4 @@
-"""A webhook endpoint over a real socket that answers as it is told, and a plain client: what stands around the stand-in."""
+"""A webhook endpoint over a real socket that answers as told, and a plain client: what stands around the stand-in."""
 
 import json
 import threading

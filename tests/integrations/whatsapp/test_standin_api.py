@@ -1,4 +1,4 @@
-"""The stand-in answers as Evolution does: statuses, envelopes and oddities of contracts evolution.md and evolution-live.md."""
+"""The stand-in answers as Evolution does: statuses, envelopes, oddities (contracts evolution.md, evolution-live.md)."""
 
 import base64
 from collections.abc import Iterator
