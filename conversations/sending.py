@@ -87,6 +87,9 @@ def claim_next(conversation_id: int) -> Claim | None:
         if message is None:
             return None
         now = timezone.now()
+        if message.not_before is not None and message.not_before > now:
+            intake.want("send", conversation.pk, at=message.not_before)
+            return None
         number = Number.objects.get(pk=conversation.number_id)
         if number.state != LinkState.OPEN:
             intake.want("send", conversation.pk, at=now + CLOSED_PAUSE)
@@ -158,7 +161,7 @@ def take_from_bucket(number: Number, now: datetime) -> datetime | None:
     interval = timedelta(minutes=1) / max(1, number.per_minute)
     burst = timedelta(minutes=1) / 4
     taken = (
-        Number.objects.filter(pk=number.pk, bucket_drained_at__lte=now + burst)
+        Number.objects.filter(pk=number.pk, bucket_drained_at__lte=now + burst, daily_cap__gt=0)
         .exclude(sent_on=today, sent_today__gte=F("daily_cap"))
         .update(
             bucket_drained_at=Greatest(F("bucket_drained_at"), Value(now)) + interval,
@@ -169,7 +172,7 @@ def take_from_bucket(number: Number, now: datetime) -> datetime | None:
     if taken:
         return None
     number.refresh_from_db(fields=["bucket_drained_at", "sent_on", "sent_today", "daily_cap"])
-    if number.sent_on == today and number.sent_today >= number.daily_cap:
+    if number.daily_cap == 0 or (number.sent_on == today and number.sent_today >= number.daily_cap):
         return datetime.combine(today + timedelta(days=1), datetime.min.time(), tzinfo=now.tzinfo)
     return max(now + interval, number.bucket_drained_at - burst)
 
@@ -257,10 +260,11 @@ def mark_failed(claim: Claim, error: PortError) -> None:
             return
         conversation = intake.locked(message.conversation_id)
         if not error.permanent and message.attempts < ATTEMPTS:
-            message.state, message.failure = Message.State.QUEUED, str(error)[:200]
-            message.save(update_fields=["state", "failure"])
             pause = error.retry_after or PAUSE * 2 ** (message.attempts - 1)
-            intake.want("send", conversation.pk, at=timezone.now() + pause)
+            message.state, message.failure = Message.State.QUEUED, str(error)[:200]
+            message.not_before = timezone.now() + pause
+            message.save(update_fields=["state", "failure", "not_before"])
+            intake.want("send", conversation.pk, at=message.not_before)
             metrics.incr("sdr_sends", outcome="retried")
             return
         give_up(conversation, message, str(error))

@@ -415,6 +415,11 @@ LOGGING = logs.config(
     json_lines=envbool("LOG_JSON", not IS_LOCAL), level=envstr("LOG_LEVEL", "WARNING" if ENVIRONMENT == "test" else "INFO")
 )
 
+# --- Ports: who implements what ------------------------------------------------------------------------------------
+SDR_BRAINS = {"echo": "conversations.echo.EchoBrain"}
+SDR_TRANSPORT = "integrations.whatsapp.transport.EvolutionTransport"
+SDR_PACING = envbool("SDR_PACING", True)  # off only to measure: numbers then send as fast as they can
+
 # --- Stripe (billing comes later; these must stand before the first migration) ----------------------------------
 STRIPE_LIVE_MODE = envbool("STRIPE_LIVE_MODE", False)
 STRIPE_TEST_SECRET_KEY = envsecret("STRIPE_TEST_SECRET_KEY", default="")

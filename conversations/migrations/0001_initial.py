@@ -160,6 +160,7 @@ class Migration(migrations.Migration):
                 ('ack', models.PositiveSmallIntegerField(default=0)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('claimed_at', models.DateTimeField(null=True)),
+                ('not_before', models.DateTimeField(null=True)),
                 ('failure', models.CharField(blank=True, default='', max_length=200)),
                 ('resent', models.BooleanField(default=False)),
                 ('conversation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='conversations.conversation')),

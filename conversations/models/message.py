@@ -55,6 +55,7 @@ class Message(models.Model):
     ack = models.PositiveSmallIntegerField(default=0)  # ports.Ack.rank, only ever rises
     attempts = models.PositiveSmallIntegerField(default=0)
     claimed_at = models.DateTimeField(null=True)
+    not_before = models.DateTimeField(null=True)  # the pause after a failed try
     failure = models.CharField(max_length=200, default="", blank=True)  # in words a person understands
     resent = models.BooleanField(default=False)  # the one automatic resend has been used
 

@@ -1,0 +1,109 @@
+"""A number that is live, leads who write, and a phone that records what they get."""
+
+import asyncio
+import queue
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from conversations import intake, sending, turns
+from conversations.models import AgentVersion, Conversation, Message, Number
+from conversations.ports import ChatAddress, Incoming, LinkState, MessageKind
+from orgs.models import Org
+from tests import fakes
+
+JID = "5511999990001@s.whatsapp.net"
+
+
+@pytest.fixture(autouse=True)
+def fake_ports(settings: Any) -> Iterator[None]:
+    settings.SDR_TRANSPORT = "tests.fakes.FakeTransport"
+    settings.SDR_BRAINS = {"echo": "tests.fakes.FakeBrain"}
+    settings.SDR_PACING = False
+    fakes.phone.__init__()  # type: ignore[misc]
+    fakes.FakeBrain.script, fakes.FakeBrain.during, fakes.FakeBrain.contexts = [], None, []
+    yield
+
+
+def make_number(**fields: Any) -> Number:
+    """A connected number whose AI answers everybody, at once."""
+    number = Number.objects.create(
+        **{"name": "Vendas", "phone": "5511988880000", "mode": Number.Mode.ALL, "state": LinkState.OPEN,
+           "opened_at": timezone.now() - timedelta(days=1)} | fields
+    )  # fmt: skip
+    if not AgentVersion.objects.exists():
+        AgentVersion.objects.create(
+            state=AgentVersion.State.PUBLISHED, cooldown_seconds=0, typing_per_character=0, batching_seconds=1
+        )
+    return number
+
+
+@pytest.fixture
+def number(in_acme: Org) -> Number:
+    return make_number()
+
+
+def incoming(text: str = "Oi", *, pid: str = "", jid: str = JID, **fields: Any) -> Incoming:
+    """A lead's text message."""
+    incoming.count += 1  # type: ignore[attr-defined]
+    phone = jid.split("@")[0]
+    return Incoming(
+        **{"provider_id": pid or f"IN{incoming.count}", "chat": ChatAddress(jid, phone=phone), "from_us": False,  # type: ignore[attr-defined]
+           "sent_at": timezone.now(), "kind": MessageKind.TEXT, "text": text, "sender_name": "Maria"} | fields
+    )  # fmt: skip
+
+
+incoming.count = 0  # type: ignore[attr-defined]
+
+
+def arrive(number: Number, event: Any, *, at: datetime | None = None) -> None:
+    with transaction.atomic():
+        intake.handle(number, event, received_at=at or timezone.now())
+
+
+def drive(make: Callable[[Callable[..., Any]], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine on a thread of its own while its database work runs here, in this test's transaction."""
+    wanted: queue.Queue[tuple[Callable[..., Any], tuple[Any, ...], Future[Any]] | None] = queue.Queue()
+
+    async def run(function: Callable[..., Any], *args: Any) -> Any:
+        future: Future[Any] = Future()
+        wanted.put((function, args, future))
+        return await asyncio.wrap_future(future)
+
+    def loop() -> None:
+        try:
+            asyncio.run(make(run))
+        finally:
+            wanted.put(None)
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(loop)
+        while (item := wanted.get(timeout=30)) is not None:
+            function, args, future = item
+            try:
+                future.set_result(function(*args))
+            except BaseException as error:
+                future.set_exception(error)
+        done.result()
+
+
+def turn(conversation: Conversation) -> None:
+    drive(lambda run: turns.take(conversation.pk, run))
+
+
+def send(conversation: Conversation) -> None:
+    drive(lambda run: sending.send_all(conversation.pk, run))
+
+
+def the_conversation() -> Conversation:
+    return Conversation.objects.get()
+
+
+def ours() -> list[tuple[str, str]]:
+    """Our messages: (state, text) by arrival."""
+    return list(Message.objects.exclude(author="lead").order_by("seq").values_list("state", "text"))

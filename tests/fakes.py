@@ -1,0 +1,92 @@
+"""Fakes of our own ports, scripted. Vendors are never faked here: they are played by their stand-ins over real sockets."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from conversations.models import Number
+from conversations.ports import ChatAddress, Context, Draft, Incoming, LinkState, MessageKind, Sent
+
+
+@dataclass
+class Phone:
+    """What WhatsApp would have: every message that went out, and what happens to the next sends."""
+
+    sent: list[tuple[str, str]] = field(default_factory=list)  # (jid, text) in order
+    log: list[Incoming] = field(default_factory=list)
+    script: list[Exception | Callable[[], None]] = field(default_factory=list)  # consumed one per send
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def accept(self, jid: str, text: str) -> Sent:
+        with self.lock:
+            self.sent.append((jid, text))
+            provider_id = f"OUT{len(self.sent)}"
+            self.log.append(
+                Incoming(provider_id, ChatAddress(jid, phone=jid.split("@")[0]), True, timezone.now(), MessageKind.TEXT, text)
+            )
+        return Sent(provider_id, jid, timezone.now())
+
+
+phone = Phone()
+
+
+class FakeTransport:
+    """Every number shares one phone, reset by the fixture that installs it."""
+
+    def __init__(self, number: Number) -> None:
+        self.number = number
+
+    def send_text(self, jid: str, text: str, *, quoted_id: str = "") -> Sent:
+        step = phone.script.pop(0) if phone.script else None
+        if isinstance(step, Exception):
+            raise step
+        if step is not None:
+            step()
+        return phone.accept(jid, text)
+
+    def send_file(self, jid: str, content: bytes, **options: Any) -> Sent:
+        return phone.accept(jid, f"<{len(content)} bytes>")
+
+    def show_typing(self, jid: str, *, milliseconds: int, recording: bool = False) -> None: ...
+
+    def mark_read(self, jid: str, provider_ids: Sequence[str]) -> None: ...
+
+    def fetch_media(self, provider_id: str) -> tuple[bytes, str]:
+        return b"", ""
+
+    def recent(self, jid: str, *, since: datetime, until: datetime, from_us: bool | None = None) -> list[Incoming]:
+        return [
+            one
+            for one in phone.log
+            if one.chat.jid == jid and one.sent_at and since <= one.sent_at <= until and from_us in {None, one.from_us}
+        ]
+
+    def chats(self, *, limit: int) -> list[str]:
+        return list(dict.fromkeys(one.chat.jid for one in reversed(phone.log)))[:limit]
+
+    def state(self) -> LinkState:
+        return LinkState.OPEN
+
+
+class FakeBrain:
+    """Says `script` one after the other, then "ok"; `during` runs while it thinks."""
+
+    name = "fake"
+    script: list[str | Exception] = []
+    during: Callable[[Context], None] | None = None
+    contexts: list[Context] = []
+
+    async def decide(self, context: Context) -> Draft:
+        FakeBrain.contexts.append(context)
+        if FakeBrain.during is not None:
+            import asyncio
+
+            await asyncio.to_thread(FakeBrain.during, context)
+        said = FakeBrain.script.pop(0) if FakeBrain.script else "ok"
+        if isinstance(said, Exception):
+            raise said
+        return Draft(bubbles=tuple(said.split("|")))
