@@ -132,8 +132,8 @@ def strip(body: dict[str, Any]) -> Stripped:
     """What the door may store of an authentic body (contract 8.13, 8.15, 8.16); `body` itself stays as it is.
 
     Removed: API keys, our own URL, key material, thumbnails, hashes; embedded files go to `files` (but never those that
-    are to be viewed once); groups, status posts, newsletters and protocol noise make it `ignored`. Raises Unreadable for
-    a body that is nested too deeply.
+    are to be viewed once); groups, status posts, newsletters and protocol noise make it `ignored`. Raises Unreadable
+    for a body that is nested too deeply.
     """
     clean = _clean_object(body)
     event, data = _event(clean), clean.get("data")
