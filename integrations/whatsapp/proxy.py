@@ -20,9 +20,10 @@ from typing import IO, Any
 
 import httpx2
 import uvicorn
+from django.core.exceptions import ImproperlyConfigured
 
 from integrations.whatsapp.auth import PREFIX, SIGNATURE, TIMESTAMP, TOKEN, number_secret
-from sdr.env import envint, envlist, envstr
+from sdr.env import envint, envsecret, envstr
 
 PATH = re.compile(r"/hooks/whatsapp/([A-Za-z0-9_-]{8,128})/")
 HEALTH = "/health/live"
@@ -34,6 +35,7 @@ CONNECT_SECONDS = 3.0
 READ_SECONDS = 30.0  # between two pieces of a body
 MAX_REQUESTS = 200  # at once; more are answered 503, which Evolution repeats
 STOP_SECONDS = 30
+MIN_MASTER_CHARS = 32
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -53,10 +55,11 @@ class Settings:
 
 def settings_from_environment() -> Settings:
     """From SIGNING_PROXY_TARGET and SIGNING_PROXY_KEYRING. Raises ImproperlyConfigured saying what to set."""
-    return Settings(
-        target=envstr("SIGNING_PROXY_TARGET", hint="Set it to the address of the installation, https://…").rstrip("/"),
-        keyring=envlist("SIGNING_PROXY_KEYRING", hint="Set it to the same value as in the installation."),
-    )
+    target = envstr("SIGNING_PROXY_TARGET", hint="Set it to the address of the installation, https://…").rstrip("/")
+    keyring = [secret.strip() for secret in envsecret("SIGNING_PROXY_KEYRING").split(",")]
+    if any(len(secret) < MIN_MASTER_CHARS for secret in keyring):
+        raise ImproperlyConfigured(f"SIGNING_PROXY_KEYRING: each secret needs {MIN_MASTER_CHARS} characters or more.")
+    return Settings(target, keyring)
 
 
 class SigningProxy:
@@ -169,6 +172,7 @@ async def _answer(send: Send, status: int) -> None:
 def main() -> None:
     """Serve until stopped: SIGNING_PROXY_HOST (default 127.0.0.1) and SIGNING_PROXY_PORT (default 8090)."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it would log each URL, and ours hold keys
     uvicorn.run(
         SigningProxy(settings_from_environment()),
         host=envstr("SIGNING_PROXY_HOST", "127.0.0.1"),
