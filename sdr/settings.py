@@ -373,6 +373,11 @@ MAX_BODY_BYTES = envint("MAX_BODY_BYTES", 25 * 1024 * 1024, minimum=1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
+# --- WhatsApp of the demo: integrations.whatsapp.standin plays Evolution API --------------------------------------
+STANDIN_URL = envstr("STANDIN_URL", "http://127.0.0.1:8099") if IS_DEMO else ""
+STANDIN_API_KEY = kept_secret("standin_api_key", lambda: secrets.token_urlsafe(32)) if IS_DEMO else ""
+STANDIN_CONTROL_TOKEN = kept_secret("standin_control_token", lambda: secrets.token_urlsafe(32)) if IS_DEMO else ""
+
 # --- E-mail ------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = envstr("DEFAULT_FROM_EMAIL", f"{BRAND} <no-reply@example.com>" if IS_LOCAL else "") or envstr(
     "DEFAULT_FROM_EMAIL", hint="Set it to the sender of our e-mails, such as Qify SDR <no-reply@example.com>."

@@ -1,5 +1,6 @@
 """The one list of addresses. Org pages live below /o/<slug>/, the API below /api/v1/."""
 
+from django.conf import settings
 from django.urls import include, path
 
 from orgs.views import google
@@ -16,6 +17,8 @@ urlpatterns = [
     path("staff/", staff.site.urls),
     path("", include("orgs.urls")),
 ]
+if settings.IS_DEMO:
+    urlpatterns.append(path("demo/phone/", include("integrations.whatsapp.simulator_urls")))
 
 handler400 = "sdr.errors.bad_request"
 handler403 = "sdr.errors.permission_denied"

@@ -1,4 +1,4 @@
-"""The stand-in delivers as Evolution does: envelope, proofs, retries, loss, disorder (evolution.md 3, -live.md 3, 4)."""
+"""The stand-in delivers as Evolution does: envelope, proofs, retries, loss, disorder (evolution.md 3)."""
 
 import time
 from collections.abc import Iterator
