@@ -1,7 +1,7 @@
 """The demo's phone: one writes as the lead, in a chat that the stand-in plays, and sees what our product answers.
 
-Mounted in the demo alone (`integrations.whatsapp.simulator_urls`). It knows WhatsApp only through the stand-in's control
-API, server to server; what a lead writes here reaches us as any lead's words do, through the webhook.
+Mounted in the demo alone (`integrations.whatsapp.simulator_urls`). It knows WhatsApp only through the stand-in's
+control API, server to server; what a lead writes here reaches us as any lead's words do, through the webhook.
 """
 
 import base64
@@ -112,7 +112,11 @@ def write(request: HttpRequest, instance: str, phone: str) -> HttpResponse:
         if trouble:
             messages.error(request, trouble)
         return redirect("simulator:show", instance=instance, phone=phone)
-    context = {"chat": chat_of(instance, phone), "trouble": trouble, "text": request.POST.get("text", "") if trouble else ""}
+    context = {
+        "chat": chat_of(instance, phone),
+        "trouble": trouble,
+        "text": request.POST.get("text", "") if trouble else "",
+    }
     return render(request, "integrations/whatsapp/simulator/create.html", context)
 
 
@@ -128,7 +132,12 @@ def send(request: HttpRequest, instance: str, phone: str) -> str:
         mime = file.content_type or "application/octet-stream"
         kinds = {"image": "image", "audio": "voice", "video": "video"}
         data = base64.b64encode(file.read()).decode()
-        body |= {"action": kinds.get(mime.partition("/")[0], "document"), "data": data, "mime": mime, "file_name": file.name}
+        body |= {
+            "action": kinds.get(mime.partition("/")[0], "document"),
+            "data": data,
+            "mime": mime,
+            "file_name": file.name,
+        }
     elif action in {"text", "company", "burst"} and not text:
         return _("Write something first.")
     elif action == "burst":
@@ -182,7 +191,7 @@ def page_of_leads(request: HttpRequest, form: LeadForm, *, status: int = 200) ->
 
 
 def chat_of(instance: str, phone: str) -> dict[str, Any]:
-    """The chat with moments as datetimes (UTC), and a `version` that changes with whatever is seen. Http404 for none."""
+    """The chat, its moments as datetimes (UTC), with a `version` that changes with what is seen. Http404 for none."""
     chat: dict[str, Any] | None = control("GET", chat_path(instance, phone))
     if chat is None:
         raise Http404
