@@ -302,7 +302,7 @@ def store(
             message=message, claimed_mime=media.mime[:120], file_name=media.file_name[:200], size=media.size,
             seconds=media.seconds, is_voice_note=media.is_voice_note,
             state=MediaAsset.State.REFUSED if media.is_view_once else MediaAsset.State.WANTED,
-            failure="view_once" if media.is_view_once else "", path=media.url if media.url.startswith("incoming/") else "",
+            failure="view_once" if media.is_view_once else "", path=media.kept,
         )  # fmt: skip
         if asset.state == MediaAsset.State.WANTED:
             want("media", message.pk)

@@ -67,6 +67,7 @@ class Media:
     seconds: int | None = None
     is_voice_note: bool = False
     inline: bytes | None = field(default=None, repr=False)
+    kept: str = ""  # name in our default storage, where the door put what the webhook carried; never from the wire
     url: str = ""  # a presigned address the provider gave, if any; never the encrypted one
     is_view_once: bool = False  # never downloaded nor kept
 

@@ -2,17 +2,19 @@
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.db.models import CharField, Exists, OuterRef
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from conversations import intake
-from conversations.models import Number
-from conversations.ports import Unreadable
+from conversations.models import MediaAsset, Number
+from conversations.ports import Event, Incoming, Unreadable
 from integrations.models import Quarantine
 from integrations.whatsapp import wire
 from orgs import ingest
@@ -24,7 +26,7 @@ from sdr.lib import jobs, metrics
 TRIES = 8  # pauses of 2, 4 … 128 s between them: about four minutes, then a person should look
 POLICY = jobs.Policy(limit=timedelta(seconds=30), attempts=TRIES + 2)
 FILES = "files"  # in a Received's context: {message id: name in the default storage}
-FILES_LEFT_AFTER = timedelta(days=1)  # a file whose webhook never got stored
+FILES_LEFT_AFTER = timedelta(days=1)  # a file whose message was not stored, or was there already
 ORPHANS_AFTER = timedelta(minutes=5)
 
 logger = logging.getLogger("sdr.intake")
@@ -36,21 +38,16 @@ def take_in(work: jobs.Work) -> None:
 
     What nobody can read, and what fails again and again, goes into the org's Quarantine. Runs inside the org.
     """
-    files: Iterable[str] = ()
     try:
         with transaction.atomic():
             # Locked: a run that lost its lease and still writes must not meet the next one.
             received = Received.objects.select_for_update().filter(pk=work.ref, org_id=work.org_id).first()
             if received is None:
                 return
-            files = received.context.get(FILES, {}).values()
             apply(received, attempt=work.attempt)
             received.delete()
     except intake.Parked as parked:
         Due.objects.want(work.org_id, ingest.KIND, work.ref, at=parked.until, priority=LIVE, context=work.row.context)
-        return
-    for name in files:
-        default_storage.delete(name)
 
 
 def apply(received: Received, *, attempt: int) -> None:
@@ -63,16 +60,16 @@ def apply(received: Received, *, attempt: int) -> None:
         keep(received, Quarantine.Reason.FAILED, detail=f"not read in {TRIES} tries")
         return
     try:
-        events = wire.parse(json.loads(received.body), own_jid=number.own_jid, files=load_files(received))
+        events = wire.parse(json.loads(received.body), own_jid=number.own_jid)
     except Unreadable as unreadable:
         keep(received, Quarantine.Reason.UNREADABLE, detail=str(unreadable))
         return
     for event in events:
-        intake.handle(number, event, received_at=received.received_at)
+        intake.handle(number, with_file(event, received.context.get(FILES, {})), received_at=received.received_at)
 
 
 def keep(received: Received, reason: Quarantine.Reason, *, detail: str = "") -> None:
-    """Quarantine what was received. Its embedded files are not kept."""
+    """Quarantine what was received. Its embedded files go a day later."""
     logger.warning("a webhook went into quarantine", extra={"reason": reason.value, "number_id": received.number_id})
     metrics.incr("webhook_quarantined", reason=reason.value)
     Quarantine.objects.keep(
@@ -85,16 +82,11 @@ def keep(received: Received, reason: Quarantine.Reason, *, detail: str = "") -> 
     )
 
 
-def load_files(received: Received) -> dict[str, bytes]:
-    """The contents that the door cut out of the body, by message id. One that is gone is fetched from the provider."""
-    found = {}
-    for message_id, name in received.context.get(FILES, {}).items():
-        try:
-            with default_storage.open(name) as file:
-                found[message_id] = file.read()
-        except FileNotFoundError:
-            logger.warning("an embedded file is gone", extra={"number_id": received.number_id})
-    return found
+def with_file(event: Event, files: Mapping[str, str]) -> Event:
+    """The message with the place of the content that the door cut out of its body, if it did."""
+    if not isinstance(event, Incoming) or event.media is None or event.provider_id not in files:
+        return event
+    return replace(event, media=replace(event.media, kept=files[event.provider_id]))
 
 
 def incoming_folder(org_id: int) -> str:
@@ -110,7 +102,7 @@ def prune() -> dict[str, int]:
         try:
             with in_org(org):
                 counts["quarantine"] += Quarantine.objects.prune(now)
-            counts["files"] += prune_files(org, now)
+                counts["files"] += prune_files(org, now)
         except Exception:
             logger.exception("an org could not be pruned", extra={"org_id": org.pk})
     counts["orphans"] = Received.objects.exclude(org_id__in=Org.objects.values("pk")).delete()[0]
@@ -119,23 +111,25 @@ def prune() -> dict[str, int]:
 
 
 def prune_files(org: Org, now: datetime) -> int:
+    """Inside the org: delete files older than a day that no message has."""
     folder = incoming_folder(org.pk)
     try:
-        _, names = default_storage.listdir(folder)
+        _, found = default_storage.listdir(folder)
     except FileNotFoundError:
         return 0
-    old = [name for name in names if default_storage.get_modified_time(f"{folder}/{name}") < now - FILES_LEFT_AFTER]
-    for name in old:
-        default_storage.delete(f"{folder}/{name}")
-    return len(old)
+    names = [f"{folder}/{name}" for name in found]
+    old = [name for name in names if default_storage.get_modified_time(name) < now - FILES_LEFT_AFTER]
+    taken = set(MediaAsset.objects.filter(path__in=old).values_list("path", flat=True))
+    for name in set(old) - taken:
+        default_storage.delete(name)
+    return len(old) - len(taken)
 
 
 def wake_forgotten(now: datetime) -> int:
     """A Received without a Due row cannot be, as one statement writes both; if it ever is, it is wanted again here."""
-    wanted = set(Due.objects.filter(kind=ingest.KIND).values_list("ref", flat=True))
-    rows: Any = Received.objects.filter(received_at__lt=now - ORPHANS_AFTER).only("org_id", "context")
-    forgotten = [row for row in rows if str(row.pk) not in wanted]
-    for row in forgotten:
-        logger.error("a webhook had been forgotten", extra={"received_id": row.pk})
-        Due.objects.want(row.org_id, ingest.KIND, row.pk, priority=LIVE)
+    due = Due.objects.filter(kind=ingest.KIND, org_id=OuterRef("org_id"), ref=Cast(OuterRef("pk"), CharField()))
+    forgotten = Received.objects.filter(~Exists(due), received_at__lt=now - ORPHANS_AFTER).values_list("org_id", "pk")
+    for org_id, pk in forgotten:
+        logger.error("a webhook had been forgotten", extra={"received_id": pk})
+        Due.objects.want(org_id, ingest.KIND, pk, priority=LIVE)
     return len(forgotten)
