@@ -106,9 +106,9 @@ def test_a_message_is_changed_and_deleted(evolution: Standin, browser: Browser) 
     browser.post(f"{CHAT}messages/{message.id}/", {"action": "edit", "text": "Olá"})
     assert (message.text, message.is_edited) == ("Olá", True)
     browser.post(f"{CHAT}messages/{message.id}/", {"action": "burn"})
-    assert not message.is_deleted
+    assert [found.is_deleted for found in evolution.whatsapp.sent(LEAD)] == [False]
     browser.post(f"{CHAT}messages/{message.id}/", {"action": "delete"})
-    assert message.is_deleted
+    assert [found.is_deleted for found in evolution.whatsapp.sent(LEAD)] == [True]
     assert "This message was deleted." in browser.get(CHAT).content.decode()
 
 
