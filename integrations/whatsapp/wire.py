@@ -181,12 +181,14 @@ def parse(
     *,
     own_jid: str = "",
     instances: Collection[str] = (),
+    instance_ids: Collection[str] = (),
     files: Mapping[str, bytes] = NO_FILES,
 ) -> list[Event]:
     """What one webhook says, in the order it says it; never empty.
 
     In: the raw body or what `strip` left of it, with its `files`; `own_jid` is the connected number (never a lead);
-    `instances` are the names this number has or had in the last 45 minutes (empty: not compared).
+    `instances` and `instance_ids` are what this number's instance is or was called in the last 45 minutes, by name and
+    by Evolution's own id (empty: not compared; a body without an id passes: 3.5).
     Raises Unreadable, and WrongInstance for another instance's body; nothing else.
     """
     clean = load(body) if isinstance(body, bytes) else _clean_object(body)
@@ -195,6 +197,9 @@ def parse(
         raise Unreadable("The body names no instance.")
     if instances and clean["instance"] not in instances:
         raise WrongInstance("The body names an instance that is not this number's.")
+    instance_id = _text(_object(data).get("instanceId"))
+    if instance_ids and instance_id and instance_id not in instance_ids:
+        raise WrongInstance("The body holds the id of an instance that is not this number's.")
     why = _why_ignored(event, data)
     if why:
         return [Ignored(why)]

@@ -100,8 +100,12 @@ def token(master: str = MASTER, key: str = KEY) -> str:
     return number_secret(master, key, "token")
 
 
-def post(url: str, body: bytes = BODY, *, path: str = PATH, given: str | None = None, **more: str) -> httpx2.Response:
-    headers = {"Content-Type": "application/json", "X-Webhook-Token": token() if given is None else given} | more
+def post(
+    url: str, body: bytes = BODY, *, path: str = PATH, given: str | None = None, more: dict[str, str] | None = None
+) -> httpx2.Response:
+    headers = {"Content-Type": "application/json", "X-Webhook-Token": token() if given is None else given} | (
+        more or {}
+    )
     return httpx2.post(url + path, content=body, headers=headers, timeout=20, trust_env=False)
 
 
@@ -121,7 +125,12 @@ def test_it_signs_the_raw_bytes(signing: str, installation: Installation) -> Non
 def test_it_passes_on_no_secret_and_no_stranger_s_header(signing: str, installation: Installation) -> None:
     post(
         signing,
-        **{"X-Signature": "sha256=forged", "Authorization": "Bearer x", "Cookie": "a=b", "X-Forwarded-For": "1.2.3.4"},
+        more={
+            "X-Signature": "sha256=forged",
+            "Authorization": "Bearer x",
+            "Cookie": "a=b",
+            "X-Forwarded-For": "1.2.3.4",
+        },
     )
     [(_, headers, _)] = installation.heard
     names = {name.lower() for name in headers}
@@ -189,7 +198,7 @@ def test_a_large_body_goes_through_whole_and_a_huge_one_not(signing: str, instal
 def test_a_retry_is_signed_afresh(signing: str, installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     post(signing)
     later = time.time() + 1000
-    monkeypatch.setattr(proxy.time, "time", lambda: later)
+    monkeypatch.setattr(time, "time", lambda: later)
     post(signing)
     (_, first, _), (_, second, _) = installation.heard
     assert int(second["X-Signature-Timestamp"]) - int(first["X-Signature-Timestamp"]) >= 999

@@ -18,7 +18,7 @@ from .test_wire_payloads import BODIES, OWN, TABLE, read
 
 Path = tuple[str | int, ...]
 NAMES = sorted(path.stem for path in BODIES.glob("*.json"))
-ODD = (
+ODD: tuple[Any, ...] = (
     None,
     True,
     False,
@@ -99,7 +99,7 @@ def survive(body: dict[str, Any]) -> None:
     assert "\\u0000" not in json.dumps(stripped.body)
 
 
-BODY = {name: json.loads((BODIES / f"{name}.json").read_bytes()) for name in NAMES}
+BODY: dict[str, dict[str, Any]] = {name: json.loads((BODIES / f"{name}.json").read_bytes()) for name in NAMES}
 
 
 def shortened(name: str) -> dict[str, Any]:
