@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-PROGRAMS = ["ground"]
+PROGRAMS = ["ground", "ack"]
 
 
 def main() -> int:

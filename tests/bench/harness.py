@@ -52,12 +52,12 @@ def bench_database(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def web_server(**environment: str) -> Iterator[tuple[int, psutil.Process]]:
-    """One web process as deployed. Out: its port and process."""
+def web_server(*, app: str = "sdr.asgi:application", **environment: str) -> Iterator[tuple[int, psutil.Process]]:
+    """One web process as deployed, or another application served the same way. Out: its port and process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "sdr.asgi:application", "--port", str(port), "--no-proxy-headers"]
+    command = [sys.executable, "-m", "uvicorn", app, "--port", str(port), "--no-proxy-headers"]
     process = subprocess.Popen(
         [*command, "--no-access-log", "--log-level", "warning"], env=os.environ | environment, start_new_session=True
     )
@@ -160,12 +160,22 @@ def backends() -> list[psutil.Process]:
 
 def postmaster_cpu() -> float:
     """CPU of the whole PostgreSQL server, ended backends included, in seconds."""
+    return server_cpu(postmaster())
+
+
+def postmaster() -> psutil.Process:
+    """The process all of PostgreSQL's descend from."""
     from django.db import connection
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
-        postmaster = psutil.Process(cursor.fetchone()[0]).parent()
-    assert postmaster is not None
+        parent = psutil.Process(cursor.fetchone()[0]).parent()
+    assert parent is not None
+    return parent
+
+
+def server_cpu(postmaster: psutil.Process) -> float:
+    """The same for a postmaster that is known already."""
     times = postmaster.cpu_times()
     own = times.user + times.system + times.children_user + times.children_system
     return own + cpu_seconds(postmaster.children())
