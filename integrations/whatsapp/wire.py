@@ -92,7 +92,6 @@ LINK_STATES = {
     "close": LinkState.CLOSED,
     "refused": LinkState.REFUSED,
 }
-UNPRINTABLE = re.compile("\x00")
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 DEVICE = re.compile(r":\d+(?=@)")
 VCARD_PHONE = re.compile(r"^(?:[\w-]+\.)?TEL\b[^:\n]*:(.+)$", re.MULTILINE | re.IGNORECASE)
@@ -846,4 +845,5 @@ def _clean(value: Any, depth: int) -> Any:
 
 def _clean_text(text: str) -> str:
     """Without NUL, and with U+FFFD for half characters: PostgreSQL takes neither (contract 8.8)."""
-    return LONE_SURROGATE.sub("\ufffd", UNPRINTABLE.sub("", text))
+    text = text.replace("\x00", "")
+    return text if text.isascii() else LONE_SURROGATE.sub("\ufffd", text)
