@@ -1,7 +1,7 @@
 """The stand-in as a server: in a thread for tests, in a process for the demo."""
 
 import asyncio
-import contextlib
+import signal
 import socket
 import threading
 import time
@@ -179,6 +179,7 @@ class Standin:
 
     def run(self) -> None:
         """Serves in this thread until SIGINT or SIGTERM."""
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(self.serve())
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # uvicorn takes them, and raises them once more before we have saved
+        asyncio.run(self.serve())
         self.socket.close()

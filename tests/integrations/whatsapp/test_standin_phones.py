@@ -1,6 +1,10 @@
 """The phones behind the stand-in: what a lead does becomes the events of the contract, and ticks come back."""
 
 import json
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -243,6 +247,40 @@ def test_its_state_survives_a_restart(tmp_path: Path) -> None:
         assert message.media
         assert message.media.data.startswith(b"\x89PNG")
         assert Client(evolution)("POST", "/chat/findMessages/t_1", {})[1]["messages"]["total"] == 1
+
+
+def test_it_runs_alone_and_keeps_its_state_when_stopped(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "integrations.whatsapp.standin",
+        "--port",
+        str(port),
+        "--state",
+        str(tmp_path / "s"),
+    ]
+    keys = {"EVOLUTION_API_KEY": "k" * 32, "STANDIN_CONTROL_TOKEN": "t" * 32}
+    refused = subprocess.run(command, env={**os.environ, **keys, "ENVIRONMENT": "production"}, check=False, timeout=30)
+    assert refused.returncode == 1
+    process = subprocess.Popen(command, env={**os.environ, **keys, "ENVIRONMENT": "development"})
+    try:
+        until(lambda: answers(f"http://127.0.0.1:{port}/"), seconds=20)
+        body = {"instanceName": "t_1", "integration": "EVOLUTION"}
+        created = httpx2.post(f"http://127.0.0.1:{port}/instance/create", json=body, headers={"apikey": "k" * 32})
+        assert created.status_code == 201
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+    assert "t_1" in json.loads((tmp_path / "s").read_text("utf-8"))["instances"]
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx2.get(url, timeout=1).status_code == 200
+    except httpx2.HTTPError:
+        return False
 
 
 def test_the_control_api_does_what_the_phones_do(evolution: Standin, call: Client, hook: Hook) -> None:
