@@ -156,7 +156,9 @@ class Webhooks:
         """All attempts of one delivery: same body, same token, until a 2xx, a final refusal or the last attempt."""
         faults = self.faults
         try:
-            wait = faults.delay_seconds + faults.disorder_seconds * faults.roll("disorder", delivery.event, *about)
+            wait = faults.delay_seconds
+            if faults.disorder_seconds:
+                wait += faults.disorder_seconds * faults.roll("disorder", delivery.event, *about)
             if wait:
                 await asyncio.sleep(wait)
             for attempt in range(1, (self.policy.max_attempts or 10) + 1):
