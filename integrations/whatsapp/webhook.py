@@ -110,13 +110,12 @@ class WhatsAppWebhook(APIView):
             return Verdict(401)
         try:
             body = wire.load(raw)
+            stripped = wire.strip(body, is_loaded=True)
             if not account.is_instance(body):
-                stripped = wire.strip(body)
                 detail = "The body names an instance that is not this number's."
                 return Verdict(
                     200, refusal=Refusal(Quarantine.Reason.WRONG_INSTANCE, detail, _json(stripped.body).encode())
                 )
-            stripped = wire.strip(body)
         except Unreadable as unreadable:
             return Verdict(200, refusal=Refusal(Quarantine.Reason.UNREADABLE, str(unreadable), raw))
         if stripped.ignored:

@@ -119,26 +119,28 @@ def load(body: bytes) -> dict[str, Any]:
     Raises Unreadable: not JSON, not an object, or nested more than 64 levels deep.
     """
     try:
-        value = json.loads(body, parse_constant=_refuse_constant)
+        value = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError):
         raise Unreadable("The body is not JSON.") from None
     if not isinstance(value, dict):
         raise Unreadable("The body is not a JSON object.")
-    return _clean_object(value)
+    return value if _is_plainly_clean(body) else _clean_object(value)
 
 
-def strip(body: dict[str, Any]) -> Stripped:
+def strip(body: dict[str, Any], *, is_loaded: bool = False) -> Stripped:
     """What the door may store of an authentic body (contract 8.13, 8.15, 8.16); `body` itself stays as it is.
 
     Removed: API keys, our own URL, key material, thumbnails, hashes; embedded files go to `files` (but never those that
     are to be viewed once); groups, status posts, newsletters and protocol noise make it `ignored`. Raises Unreadable
-    for a body that is nested too deeply.
+    for a body that is nested too deeply. `is_loaded`: it comes from `load`, which leaves nothing to be cleaned.
     """
-    clean = _clean_object(body)
-    event, data = _event(clean), clean.get("data")
-    why = _why_ignored(event, data)
+    clean = body if is_loaded else _clean_object(body)
+    event = _event(clean)
+    why = _why_ignored(event, clean.get("data"))
     if why:
         return Stripped({"event": event}, ignored=Ignored(why))
+    clean = _without_secrets(clean)  # a copy, so that what follows may change it
+    data = clean.get("data")
     files: dict[str, bytes] = {}
     if event == "messages.set" and isinstance(data, list):
         clean["data"] = data = [item for item in data if not _why_ignored("messages.upsert", item)]
@@ -146,8 +148,7 @@ def strip(body: dict[str, Any]) -> Stripped:
             return Stripped({"event": event}, ignored=Ignored("nothing but groups"))
     for item in data if isinstance(data, list) else [data]:
         files |= _cut_file(item)
-    without = _without_secrets(clean)
-    return Stripped(without, files if event != "send.message" else {})
+    return Stripped(clean, files if event != "send.message" else {})
 
 
 def dedupe_key(body: bytes | dict[str, Any]) -> str:
@@ -818,6 +819,22 @@ def _name(name: str) -> str:
 
 def _lines(*parts: str) -> str:
     return "\n".join(part for part in parts if part)
+
+
+def _is_plainly_clean(body: bytes) -> bool:
+    """True only if cleaning can change nothing: no escaped character, valid UTF-8, too few levels to be deep."""
+    if b"\\u" in body or b"\x00" in body or body.count(b"{") + body.count(b"[") > MAX_DEPTH:
+        return False
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
 
 
 def _refuse_constant(name: str) -> None:

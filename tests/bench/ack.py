@@ -128,7 +128,7 @@ def signed(path: str, amount: int) -> Any:
     requests = []
     for _ in range(amount):
         body["data"]["key"]["id"] = f"BENCH{next(numbers):011}"
-        content = json.dumps(body, separators=(",", ":")).encode()
+        content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()  # as axios writes it
         headers = {"Host": "localhost", "Content-Type": "application/json", "User-Agent": "axios/1.7.9", "Content-Length": str(len(content))}
         headers |= auth.sign(SECRET, content, now=datetime.now(UTC))
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
