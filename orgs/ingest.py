@@ -33,9 +33,10 @@ STORE_WITHIN = 1.4  # seconds for one statement; then the connection is given up
 CONNECT_WITHIN = 1.2  # seconds
 TRIES = 3  # of one batch, after deadlocks or with a connection that had died unnoticed
 
+# %b: texts travel in binary, or each quote in each body would be escaped by Python code.
 INSERT = """
 WITH batch AS (
-    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[])
+    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %b::text[], %b::text[], %b::text[])
         AS b(org_id, address_id, number_id, dedupe_key, body, context)
 ),
 stored AS (
