@@ -40,7 +40,9 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold ships no types
 
         @wraps(view)
         def proved(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            response: HttpResponseBase = ask_for_proof(request) or guarded(request, *args, **kwargs)
+            if (first := ask_for_proof(request)) is not None:
+                return first
+            response: HttpResponseBase = guarded(request, *args, **kwargs)
             response._csp_replace = settings.STAFF_CSP  # type: ignore[attr-defined]  # read by django-csp
             return response
 
