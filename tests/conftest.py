@@ -21,8 +21,9 @@ def django_db_setup(request: pytest.FixtureRequest, django_db_blocker: Any) -> I
     try:
         with django_db_blocker.unblock():
             server = databases.start_server()
-            databases.copy(databases.ensure_template(), f"test_{worker}")
+            databases.copy(databases.ensure_template(), databases.copy_name(worker))
         yield  # a test that has not asked for the database is kept from it
+        databases.drop(databases.copy_name(worker))
     finally:
         connection.close()
         if server:

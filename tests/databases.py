@@ -44,9 +44,28 @@ def ensure_template() -> str:
             build(f"{name}_new")
             rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
             server.execute(rename.format(sql.Identifier(f"{name}_new"), sql.Identifier(name)))
-        for other in present - {name}:
+        for other in (present - {name}) | left_behind(server):
             server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(other)))
     return name
+
+
+def copy_name(worker: str) -> str:
+    """The database of one worker of one run: two runs at once do not meet."""
+    return f"test_{worker}_{os.getpid()}"
+
+
+def left_behind(server: psycopg.Connection) -> set[str]:
+    """Databases of runs that were killed; their names end with a process id that is no more."""
+    names = [
+        row[0] for row in server.execute("SELECT datname FROM pg_database WHERE datname ~ '^test_[a-z]+[0-9]*_[0-9]+$'")
+    ]
+    return {name for name in names if not Path("/proc", name.rpartition("_")[2]).exists()}
+
+
+def drop(name: str) -> None:
+    connection.close()
+    with maintenance() as server:
+        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def build(name: str) -> None:

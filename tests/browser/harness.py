@@ -52,7 +52,9 @@ def running_demo(state: Path) -> Iterator[Demo]:
     """`make demo` on a free port with everything it keeps in `state`; stopped as by Ctrl-C, and nothing may stay behind."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "DJANGO_SETTINGS_MODULE"}}
+    environment = {
+        name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "DJANGO_SETTINGS_MODULE"}
+    }
     environment |= {"ENVIRONMENT": "development", "STATE_DIR": str(state), "PORT": str(port), "WEB_PROCESSES": "1"}
     log = state / "demo.log"
     with log.open("w", encoding="utf-8") as out:
@@ -80,7 +82,9 @@ def running_demo(state: Path) -> Iterator[Demo]:
 
 def tails(state: Path) -> str:
     """The end of each log, for the message of a failure."""
-    return "\n".join(f"{p.name}: {p.read_text('utf-8', 'replace')[-2000:]}" for p in sorted((state / "logs").glob("*.log")))
+    return "\n".join(
+        f"{p.name}: {p.read_text('utf-8', 'replace')[-2000:]}" for p in sorted((state / "logs").glob("*.log"))
+    )
 
 
 @contextmanager
@@ -153,7 +157,9 @@ class Visitor:
         self.go("/account/")
         self.page.select_option("main form [name=language]", language)
         self.submit("main form:has([name=language])")
-        self.page.wait_for_function("language => document.documentElement.lang.toLowerCase() === language", arg=language)
+        self.page.wait_for_function(
+            "language => document.documentElement.lang.toLowerCase() === language", arg=language
+        )
 
     def links(self) -> set[str]:
         """Paths of our own that the page links to; files and what other visitors would be disturbed by are left out."""

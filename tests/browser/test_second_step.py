@@ -72,11 +72,7 @@ def test_an_authenticator_app_is_asked_for_after_the_password(visitor: Callable[
     assert person.path == "/accounts/2fa/authenticate/"
     person.assert_accessible()
     person.go("/orgs/new/")  # the password alone opens nothing
-    assert person.path == "/accounts/login/"
-    person.go("/accounts/login/")
-    person.page.fill("[name=login]", email)
-    person.page.fill("[name=password]", PASSWORD)
-    person.submit("main form:has([name=password])")
+    assert person.path == "/accounts/2fa/authenticate/"
     person.page.fill("[name=code]", "000000")
     person.submit("main form:has([name=code])")
     assert person.page.locator("[name=code]").get_attribute("aria-invalid") == "true"

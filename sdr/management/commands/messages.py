@@ -39,7 +39,9 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--check", action="store_true", help="change nothing; fail when something is missing or stale")
+        parser.add_argument(
+            "--check", action="store_true", help="change nothing; fail when something is missing or stale"
+        )
 
     def handle(self, *args: Any, check: bool, **options: Any) -> None:
         template = collect(Path(settings.BASE_DIR))
@@ -79,9 +81,15 @@ def collect(base: Path) -> Catalog:
             # Lines without indentation: what templatize leaves is meant for a tokeniser, not for a parser.
             text = "\n".join(line.lstrip() for line in templatize(text).splitlines())
         for _line, message, comments, context in extract(
-            "python", io.BytesIO(text.encode()), keywords=KEYWORDS, comment_tags=["Translators:"], strip_comment_tags=True
+            "python",
+            io.BytesIO(text.encode()),
+            keywords=KEYWORDS,
+            comment_tags=["Translators:"],
+            strip_comment_tags=True,
         ):
-            catalog.add(message, locations=[(path.relative_to(base).as_posix(), 0)], auto_comments=comments, context=context)
+            catalog.add(
+                message, locations=[(path.relative_to(base).as_posix(), 0)], auto_comments=comments, context=context
+            )
     return catalog
 
 
