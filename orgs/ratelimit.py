@@ -84,7 +84,7 @@ def check(rule: Rule, who: str) -> Verdict:
 
     Raises nothing: see the module's text for a database that is away.
     """
-    values: dict[str, str | timedelta] = {
+    values: dict[str, Any] = {
         "key": key_of(rule, who),
         "interval": rule.interval,
         "room": rule.interval * (rule.burst - 2),
