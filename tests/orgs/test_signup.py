@@ -65,7 +65,14 @@ def test_it_records_who_came_and_that_the_address_is_theirs(db: None) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("name", ""), ("email", "rita"), ("email", ""), ("password1", "short"), ("password1", "1234567890"), ("password1", NEW)],
+    [
+        ("name", ""),
+        ("email", "rita"),
+        ("email", ""),
+        ("password1", "short"),
+        ("password1", "1234567890"),
+        ("password1", NEW),
+    ],
 )
 def test_it_says_beside_the_field_what_is_wrong_and_keeps_the_rest(db: None, field: str, value: str) -> None:
     response = sign_up(Client(), **{field: value})
