@@ -29,7 +29,7 @@ class PersonLanguageMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if isinstance(request.user, Person):
             translation.activate(request.user.language)
-            request.LANGUAGE_CODE = translation.get_language() or request.user.language  # type: ignore[attr-defined]
+            request.LANGUAGE_CODE = translation.get_language() or request.user.language
         response = self.get_response(request)
         if isinstance(request.user, Person):
             response.headers["Content-Language"] = request.user.language
