@@ -28,7 +28,6 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold ships no types
     site_title = "Support"
     site_header = "Support"
     index_title = "Support"
-    enable_nav_sidebar = False
 
     def has_permission(self, request: HttpRequest) -> bool:
         return isinstance(request.user, Person) and staffing.is_support(request.user)

@@ -293,7 +293,7 @@ def test_the_health_page_counts_rows_read_only_and_shows_no_content(as_support: 
         note.objects.create(title="title-planted", body="body-planted")
         before = note.objects.count()
     body = as_support.get(reverse("admin:orgs_org_health", args=[acme.pk])).content.decode()
-    assert re.search(rf"<td>{note._meta.db_table}</td>\s*<td>{before}</td>", body)
+    assert re.search(rf">{note._meta.db_table}</td>\s*<td[^>]*>{before}</td>", body)
     assert "planted" not in body
     assert acme.schema_name in body
     assert count_rows(acme)
