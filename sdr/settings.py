@@ -133,7 +133,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "orgs.sessions.SessionActivityMiddleware",
     "orgs.middleware.OrgMiddleware",
     "orgs.ratelimit.RateLimitMiddleware",
 ]
@@ -291,7 +291,7 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_PASSKEY_SIGNUP_ENABLED = False
 MFA_TOTP_ISSUER = BRAND
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = IS_LOCAL  # passkeys on http://localhost
-USERSESSIONS_TRACK_ACTIVITY = True
+USERSESSIONS_TRACK_ACTIVITY = True  # the list shows it; orgs.sessions writes it
 
 
 def origin_of(url: str) -> str:
@@ -343,6 +343,31 @@ STAFF_CSP = {  # unfold's Alpine.js needs eval and inline styles: granted on /st
     "style-src": [SELF, UNSAFE_INLINE],
 }
 TRUSTED_PROXIES = envint("TRUSTED_PROXIES", 0, minimum=0)  # how many proxies of ours stand in front
+UNFOLD = {  # the look of /staff/
+    "SITE_TITLE": f"{BRAND} support",
+    "SITE_HEADER": f"{BRAND} support",
+    "SIDEBAR": {
+        "navigation": [
+            {
+                "title": "",
+                "items": [
+                    {"title": title, "icon": icon, "link": reverse_lazy(f"admin:orgs_{model}_changelist")}
+                    for title, icon, model in (
+                        ("Orgs", "apartment", "org"),
+                        ("People", "person", "person"),
+                        ("Memberships", "group", "membership"),
+                        ("Invitations", "forward_to_inbox", "invitation"),
+                        ("E-mails", "mail", "mail"),
+                        ("Audit log", "history", "auditentry"),
+                        ("Flags", "flag", "flag"),
+                        ("Flag overrides", "tune", "flagoverride"),
+                        ("Heartbeats", "monitor_heart", "heartbeat"),
+                    )
+                ],
+            }
+        ]
+    },
+}
 
 # --- API ---------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
