@@ -1,6 +1,7 @@
 """Where one is signed in, and signing out everywhere else."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from allauth.usersessions.models import UserSession
 from django.test import Client
@@ -49,3 +50,15 @@ def test_it_forgets_sessions_that_are_over(ana: Person) -> None:
 def test_it_needs_a_sign_in(db: None) -> None:
     assert Client().post(PAGE).headers["Location"].startswith("/accounts/login/")
     assert not AuditEntry.objects.filter(action=Action.PERSON_SESSIONS_ENDED).exists()
+
+
+def test_it_writes_when_a_session_was_seen_every_five_minutes(ana: Person) -> None:
+    here = browser(ana)
+    first = UserSession.objects.get(user=ana).last_seen_at
+    here.get(PAGE)
+    assert UserSession.objects.get(user=ana).last_seen_at == first
+    UserSession.objects.filter(user=ana).update(last_seen_at=first - timedelta(minutes=6))
+    here.get(PAGE, headers={"User-Agent": "Updated"}, REMOTE_ADDR="192.0.2.7")
+    session = UserSession.objects.get(user=ana)
+    assert session.last_seen_at >= first
+    assert (session.user_agent, session.ip) == ("Updated", "192.0.2.7")

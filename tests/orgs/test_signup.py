@@ -2,14 +2,17 @@
 
 import re
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from orgs.audit import Action
+from orgs.departure import forget_unconfirmed
 from orgs.models import AuditEntry, Mail, Org, Person
 from tests.cast import PASSWORD
 from tests.orgs.mailbox import code_in, last_mail, mails_to
@@ -260,3 +263,14 @@ def test_it_does_not_sign_in_somebody_who_may_not(db: None) -> None:
     Person.objects.filter(email=NEW).update(is_active=False)
     client.post(CONFIRM, {"code": code_in(last_mail(NEW))})
     assert "_auth_user_id" not in client.session
+
+
+def test_it_forgets_who_never_confirmed_their_address(ana: Person) -> None:
+    for name in ("late", "new", "confirmed"):
+        sign_up(Client(), email=f"{name}@example.com")
+    EmailAddress.objects.filter(email="confirmed@example.com").update(verified=True)
+    old = timezone.now() - timedelta(days=8)
+    Person.objects.exclude(email="new@example.com").update(created_at=old, last_login=None)
+    assert forget_unconfirmed() == 1
+    assert not Person.objects.filter(email="late@example.com").exists()
+    assert Person.objects.filter(email__in=["new@example.com", "confirmed@example.com", ana.email]).count() == 3
