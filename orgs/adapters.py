@@ -8,7 +8,7 @@ from allauth.account.models import EmailAddress
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import translation
 from rest_framework import status
@@ -29,6 +29,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         user.language = translation.get_language() or user.language
         super().save_user(request, user, form, commit)
         return user
+
+    def pre_login(self, request: HttpRequest, user: Person, **options: Any) -> HttpResponse | None:
+        """What Google has just proven needs no code of ours. By now allauth has locked out whoever only claimed it."""
+        sociallogin = (options.get("signal_kwargs") or {}).get("sociallogin")
+        proven = [address.email.lower() for address in getattr(sociallogin, "email_addresses", ()) if address.verified]
+        for address in EmailAddress.objects.filter(user=user, email__in=proven, verified=False):
+            address.set_verified()
+        response: HttpResponse | None = super().pre_login(request, user, **options)
+        return response
 
     def send_mail(self, template_prefix: str, email: str, context: Mapping[str, Any]) -> None:
         """Every e-mail of allauth goes through `orgs.mail`, in the person's language, a stranger's in the page's."""
