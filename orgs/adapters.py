@@ -1,13 +1,16 @@
 """Our answers to allauth's questions."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.models import EmailAddress
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import translation
@@ -18,6 +21,7 @@ from orgs.models import Person
 from sdr.lib import secrets
 
 NAME_LIMIT = 120  # characters, as the column
+PROOFS = frozenset({"password", "socialaccount", "mfa"})
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -38,6 +42,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             address.set_verified()
         response: HttpResponse | None = super().pre_login(request, user, **options)
         return response
+
+    def is_reauthentication_required(self, *, app: str, **options: Any) -> bool:
+        """A sign-in of the last minutes is proof enough: nobody is asked for the password twice in a row."""
+        user = self.request.user
+        records = get_authentication_records(self.request, user) if user.is_authenticated else []
+        fresh = time.time() - settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+        if any(record["at"] > fresh for record in records if record.get("method") in PROOFS):
+            return False
+        return bool(super().is_reauthentication_required(app=app, **options))
 
     def send_mail(self, template_prefix: str, email: str, context: Mapping[str, Any]) -> None:
         """Every e-mail of allauth goes through `orgs.mail`, in the person's language, a stranger's in the page's."""

@@ -41,7 +41,8 @@ def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def in_public() -> Iterator[None]:
     yield
-    assert connection.schema_name == "public", "the test left the connection in an org's schema"
+    schema = connection.schema_name  # type: ignore[attr-defined]
+    assert schema == "public", "the test left the connection in an org's schema"
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -64,12 +65,14 @@ def loopback_only() -> Iterator[None]:
 
 @pytest.fixture
 def acme(db: None) -> Org:
-    return Org.objects.get(slug="acme")
+    found: Org = Org.objects.get(slug="acme")
+    return found
 
 
 @pytest.fixture
 def globex(db: None) -> Org:
-    return Org.objects.get(slug="globex")
+    found: Org = Org.objects.get(slug="globex")
+    return found
 
 
 @pytest.fixture

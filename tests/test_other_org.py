@@ -2,13 +2,13 @@
 
 Both orgs are full of look-alike rows that differ by one unmistakable word. Every route of the resolver is opened by an
 anonymous visitor, a person without orgs, each role of Acme, and Carla, who owns Globex and tries Acme's addresses. What
-comes back (status line, headers, body, stream, file), the e-mails and the queued jobs are searched for the words of orgs
-the visitor has no part in. Who is refused changes nothing: the contents of all tables are compared.
+comes back (status line, headers, body, stream, file), the e-mails and the queued jobs are searched for the words of
+orgs the visitor has no part in. Who is refused changes nothing: the contents of all tables are compared.
 
 A new address needs an entry in PAGES below; without one `test_every_address_has_an_entry` fails.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -237,7 +237,7 @@ def library_paths(route: str, world: World) -> list[str]:
             "membership": lambda slug: member_pk(world, slug)["pk"],
             "invitation": lambda slug: invitation_pk(world, slug)["pk"],
         }
-        found = [pks.get(model, lambda slug: 1)(slug) for slug in WORDS]
+        found = [pks[model](slug) if model in pks else 1 for slug in WORDS]
         return [f"/{route}".replace("<path:object_id>", str(pk)).replace("<int:pk>", str(pk)) for pk in found]
     filled = route.replace("<int:pk>", "1").replace("<path:content_type_id>", "1").replace("<path:object_id>", "1")
     filled = filled.replace("<uuid:uuid>", "11111111-1111-4111-8111-111111111111").replace("<key>", "1-a")
@@ -281,7 +281,8 @@ def contents() -> dict[str, str]:
     """A fingerprint of each table of public and of both orgs."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname = 'public' OR schemaname LIKE 'org\\_%' ORDER BY 1, 2"
+            "SELECT schemaname, tablename FROM pg_tables"
+            " WHERE schemaname = 'public' OR schemaname LIKE 'org\\_%' ORDER BY 1, 2"
         )
         tables = [(schema, table) for schema, table in cursor.fetchall() if table not in ALWAYS_CHANGING]
         union = " UNION ALL ".join(
@@ -310,8 +311,8 @@ class Walker:
             self.client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
 
     def ask(
-        self, method: str, path: str, body: dict[str, Any], expected: set[int], allowed: set[str] = frozenset()
-    ) -> None:  # type: ignore[assignment]
+        self, method: str, path: str, body: dict[str, Any], expected: set[int], allowed: Set[str] = frozenset()
+    ) -> None:
         """Send the request, run the jobs it queued, and search all that came of it."""
         RateBucket.objects.all().delete()  # a visitor who is told to wait sees nothing, which would prove nothing
         last_mail = max(Mail.objects.values_list("pk", flat=True), default=0)
@@ -473,7 +474,7 @@ def test_the_repeated_jobs_keep_the_orgs_apart(world: World) -> None:
 def test_a_view_in_the_wrong_schema_would_be_caught(
     walker: Callable[[str], Walker], world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = connection.set_tenant
+    real: Callable[[Org], None] = connection.set_tenant  # type: ignore[attr-defined]
     monkeypatch.setattr(
         connection, "set_tenant", lambda org: real(world.orgs["globex"] if org == world.orgs["acme"] else org)
     )

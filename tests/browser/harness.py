@@ -49,7 +49,7 @@ class Demo:
 
 @contextmanager
 def running_demo(state: Path) -> Iterator[Demo]:
-    """`make demo` on a free port with everything it keeps in `state`; stopped as by Ctrl-C, and nothing may stay behind."""
+    """`make demo` on a free port with everything it keeps in `state`; stopped as by Ctrl-C."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = {
@@ -100,7 +100,7 @@ def running_chromium() -> Iterator[Browser]:
 
 @dataclass
 class Visitor:
-    """One person at one browser. `objections` collects what no page may do; the `visitor` fixture asserts there are none."""
+    """One person at one browser. `objections` collects what no page may do; the fixture asserts there are none."""
 
     context: BrowserContext
     page: Page
@@ -184,6 +184,7 @@ class Visitor:
         self.page.screenshot(path=path, animations="disabled", caret="hide")
 
 
+SETTLED = "() => Promise.allSettled(document.getAnimations().map(animation => animation.finished))"
 TOO_WIDE = """() => [...document.querySelectorAll("body *")]
   .filter(node => node.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
   .slice(0, 5).map(node => `${node.tagName}.${node.className}`)"""
@@ -214,7 +215,8 @@ def letter_to(person: Visitor, email: str, *, containing: str = "") -> str:
             page.goto(f"{person.origin}/demo/mail/")
             for href in page.eval_on_selector_all(
                 "main a[href^='/demo/mail/']",
-                "(links, email) => links.filter(link => (link.closest('li, tr') || link).textContent.includes(email)).map(link => link.href)",
+                "(links, email) => links.filter(link => link.closest('li').textContent.includes(email))"
+                ".map(link => link.href)",
                 email,
             ):
                 page.goto(href)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from orgs.demo import AURORA, DEMO_EMAIL, HELENA
-from tests.browser.harness import LAPTOP, PHONE, SMALL_PHONE, Visitor
+from tests.browser.harness import LAPTOP, PHONE, SETTLED, SMALL_PHONE, Visitor
 
 LANGUAGES = ("pt-br", "en", "es")
 ENTRANCES = ("/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/demo/mail/", "/nothing-here/")
@@ -51,6 +51,7 @@ def look(person: Visitor) -> None:
     assert page.title().strip()
     for scheme, axe_at in (("light", LAPTOP), ("dark", PHONE)):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.evaluate(SETTLED)  # colours fade into each other
         for size in (LAPTOP, PHONE, SMALL_PHONE):
             page.set_viewport_size({"width": size[0], "height": size[1]})
             person.assert_fits()

@@ -24,7 +24,7 @@ def test_an_org_from_the_template_is_what_migrations_make(committed: None) -> No
         cursor.execute(f'DROP SCHEMA "{acme.schema_name}" CASCADE')
         cursor.execute(f'CREATE SCHEMA "{acme.schema_name}"')
     call_command("migrate_schemas", schema_name=acme.schema_name, interactive=False, verbosity=0)
-    connection.set_schema_to_public()
+    connection.set_schema_to_public()  # type: ignore[attr-defined]
     theirs = shape(acme.schema_name)
     assert {kind: sorted(rows) for kind, rows in ours.items()} == {kind: sorted(rows) for kind, rows in theirs.items()}
     assert TEMPLATE_FILE.exists()

@@ -33,7 +33,7 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # a date that changed by itself would 
 
 
 class Command(BaseCommand):
-    """`manage.py messages`: update locale/*/LC_MESSAGES/django.po and compile them; `--check` only says what is stale."""
+    """`manage.py messages`: update locale/*/LC_MESSAGES/django.po and compile; `--check` only says what is stale."""
 
     help = __doc__
     requires_system_checks: list[str] = []
