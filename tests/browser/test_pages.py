@@ -28,7 +28,7 @@ NOT_WALKED = (
 )  # the letters are the mail page's own test
 
 
-def walk(person: Visitor, start: str) -> list[str]:
+def walk(person: Visitor, start: str, *, thorough: bool) -> list[str]:
     """Every page reachable by links from `start`, each looked at once; of pages about rows one for each kind."""
     waiting, seen, kinds = [start], [], set()
     while waiting:
@@ -39,13 +39,13 @@ def walk(person: Visitor, start: str) -> list[str]:
         kinds.add(kind)
         person.go(path)
         seen.append(person.path)
-        look(person)
+        look(person, thorough=thorough)
         waiting += sorted(person.links())
     return seen
 
 
-def look(person: Visitor) -> None:
-    """The page in light and dark, at three widths."""
+def look(person: Visitor, *, thorough: bool = True) -> None:
+    """The page in light and dark, at three widths; axe looks at both lights if `thorough`, else at the light one."""
     page = person.page
     assert page.locator("h1").count() == 1, f"{page.url} has no single h1"
     assert page.title().strip()
@@ -55,7 +55,7 @@ def look(person: Visitor) -> None:
         for size in (LAPTOP, PHONE, SMALL_PHONE):
             page.set_viewport_size({"width": size[0], "height": size[1]})
             person.assert_fits()
-            if size == axe_at:
+            if size == axe_at and (thorough or scheme == "light"):
                 person.assert_accessible()
 
 
@@ -64,7 +64,7 @@ def test_the_owners_pages_are_sound(visitor: Callable[..., Visitor], language: s
     owner = visitor()
     owner.sign_in(DEMO_EMAIL)
     owner.choose_language(language)
-    assert set(walk(owner, "/")) >= OWNERS_PAGES
+    assert set(walk(owner, "/", thorough=language == "pt-br")) >= OWNERS_PAGES
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -72,7 +72,7 @@ def test_the_viewers_pages_are_sound(visitor: Callable[..., Visitor], language: 
     viewer = visitor()
     viewer.sign_in(HELENA.email)
     viewer.choose_language(language)
-    seen = set(walk(viewer, "/"))
+    seen = set(walk(viewer, "/", thorough=language == "pt-br"))
     assert seen >= {f"/o/{AURORA.slug}/", f"/o/{AURORA.slug}/people/", "/account/"}
     assert not [path for path in seen if "/settings/" in path]
 
