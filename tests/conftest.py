@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.db import connection
 from django.test import Client
 
@@ -118,6 +119,10 @@ def sign_in() -> Callable[[Person], Client]:
     def make(person: Person) -> Client:
         client = Client()
         client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
+        # What allauth does at a real sign-in: the list of sessions knows it.
+        UserSession.objects.create(
+            user=person, session_key=client.session.session_key, ip="127.0.0.1", user_agent="", data={}
+        )
         return client
 
     return make

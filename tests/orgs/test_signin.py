@@ -180,3 +180,9 @@ def test_it_hides_google_when_it_is_not_configured(db: None) -> None:
     for path in ("/accounts/google/login/", "/accounts/google/login/callback/", "/accounts/google/login/token/"):
         assert Client().get(path).status_code == 404
         assert Client().post(path).status_code in {404, 405}
+
+
+def test_whoever_has_just_signed_in_is_not_asked_again(ana: Person) -> None:
+    client = Client()
+    sign_in_by_form(client, ana)
+    assert client.get("/accounts/2fa/totp/activate/").status_code == 200
