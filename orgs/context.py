@@ -35,7 +35,7 @@ def note_touched(org: Org) -> None:
 def touched_orgs(wrapper: BaseDatabaseWrapper) -> set[int]:
     """Orgs the present server connection has touched; empty again once Django has reconnected."""
     wrapper_any: Any = wrapper
-    if getattr(wrapper_any, "_touched_by", None) is not wrapper_any.connection:
+    if not hasattr(wrapper_any, "_touched") or wrapper_any._touched_by is not wrapper_any.connection:
         wrapper_any._touched_by = wrapper_any.connection
         wrapper_any._touched = set()
     return wrapper_any._touched  # type: ignore[no-any-return]
