@@ -26,7 +26,12 @@ def test_the_org_template_is_current() -> None:
 def test_no_migration_is_missing() -> None:
     from django.core.management import call_command
 
-    call_command("makemigrations", *(config.label for config in apps.get_app_configs() if ours(config.name)), check=True, verbosity=0)
+    call_command(
+        "makemigrations",
+        *(config.label for config in apps.get_app_configs() if ours(config.name)),
+        check=True,
+        verbosity=0,
+    )
 
 
 def ours(name: str) -> bool:
