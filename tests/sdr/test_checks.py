@@ -1,7 +1,6 @@
 """System checks: each finds what it is for, and the product passes all of them."""
 
 from base64 import urlsafe_b64encode
-import base64
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +18,7 @@ SAFE: dict[str, Any] = {
     "IS_LOCAL": False,
     "DEBUG": False,
     "SITE_URL": "https://app.example.com",
-    "SECRETS_KEYRING": [base64.urlsafe_b64encode(bytes(range(32))).decode()],
+    "SECRETS_KEYRING": [A_KEY],
     "METRICS_TOKEN": "x" * 32,
     "HEALTH_TOKEN": "y" * 32,
     "TRUSTED_PROXIES": 1,
