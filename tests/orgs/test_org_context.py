@@ -39,7 +39,7 @@ def test_a_thread_that_has_not_connected_yet_can_enter(committed: None) -> None:
     def count() -> int:
         try:
             with in_org(org):
-                return Note01.objects.count()
+                return int(Note01.objects.count())
         finally:
             connection.close()
 
