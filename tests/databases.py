@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -27,8 +28,9 @@ def start_server() -> Cluster | None:
     return cluster
 
 
+@cache
 def template_name() -> str:
-    """Named by what is in it: a changed migration, snapshot or cast makes a new one."""
+    """Named by what is in it: a changed migration, snapshot or cast makes a new one. Settled once per run."""
     content = Path(cast.__file__).read_bytes() + Path(installation.PUBLIC_FILE).read_bytes()
     shape = f"{schemas.public_version()} {schemas.org_version()} {settings.SECRETS_KEYRING}".encode()
     return "tmpl_" + hashlib.sha256(shape + content).hexdigest()[:16]

@@ -23,7 +23,7 @@ def test_the_org_template_is_current() -> None:
     assert f"{schemas.VERSION_LINE}{version}\n" in text, "run: ENVIRONMENT=test python manage.py snapshot --org"
 
 
-def test_no_migration_is_missing() -> None:
+def test_no_migration_is_missing(db: None) -> None:
     from django.core.management import call_command
 
     call_command(
