@@ -36,7 +36,7 @@ setup: install-base ## Install only: .venv with the locked packages
 lint: install-dev ## Check style, types, templates and who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/djlint --check templates
+	$(BIN)/djlint --lint --quiet templates
 	$(BIN)/lint-imports
 	$(RUN) ENVIRONMENT=test $(BIN)/mypy
 

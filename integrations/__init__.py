@@ -1,1 +1,1 @@
-"""Everybody else's APIs: one folder per vendor behind our own ports. Per org; the first vendor arrives with the turn."""
+"""Everybody else's APIs: one folder per vendor behind our own ports. Per org; the first arrives with the turn."""

@@ -1,4 +1,4 @@
-"""Addresses about oneself that allauth does not have: the profile, leaving for good, founding an org; Google, hardened."""
+"""Addresses about oneself that allauth does not have: profile, leaving for good, founding an org, the demo's mails."""
 
 from django.conf import settings
 from django.urls import path

@@ -1,14 +1,17 @@
 """Our answers to allauth's questions."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.models import EmailAddress
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from django.http import HttpRequest
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import translation
 from rest_framework import status
@@ -18,6 +21,7 @@ from orgs.models import Person
 from sdr.lib import secrets
 
 NAME_LIMIT = 120  # characters, as the column
+PROOFS = frozenset({"password", "socialaccount", "mfa"})
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -29,6 +33,24 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         user.language = translation.get_language() or user.language
         super().save_user(request, user, form, commit)
         return user
+
+    def pre_login(self, request: HttpRequest, user: Person, **options: Any) -> HttpResponse | None:
+        """What Google has just proven needs no code of ours. By now allauth has locked out whoever only claimed it."""
+        sociallogin = (options.get("signal_kwargs") or {}).get("sociallogin")
+        proven = [address.email.lower() for address in getattr(sociallogin, "email_addresses", ()) if address.verified]
+        for address in EmailAddress.objects.filter(user=user, email__in=proven, verified=False):
+            address.set_verified()
+        response: HttpResponse | None = super().pre_login(request, user, **options)
+        return response
+
+    def is_reauthentication_required(self, *, app: str, **options: Any) -> bool:
+        """A sign-in of the last minutes is proof enough: nobody is asked for the password twice in a row."""
+        user = self.request.user
+        records = get_authentication_records(self.request, user) if user.is_authenticated else []
+        fresh = time.time() - settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+        if any(record["at"] > fresh for record in records if record.get("method") in PROOFS):
+            return False
+        return bool(super().is_reauthentication_required(app=app, **options))
 
     def send_mail(self, template_prefix: str, email: str, context: Mapping[str, Any]) -> None:
         """Every e-mail of allauth goes through `orgs.mail`, in the person's language, a stranger's in the page's."""

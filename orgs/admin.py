@@ -210,7 +210,7 @@ class PersonAdmin(StaffModelAdmin):
 
     @admin.display(description="e-mail verified", boolean=True)
     def email_is_verified(self, person: Person) -> bool:
-        return EmailAddress.objects.filter(user=person, email__iexact=person.email, verified=True).exists()
+        return bool(EmailAddress.objects.filter(user=person, email__iexact=person.email, verified=True).exists())
 
     @admin.display(description="staff role")
     def staff_role(self, person: Person) -> str:
@@ -292,8 +292,11 @@ class InvitationAdmin(StaffModelAdmin):
         return masked(invitation.email)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Invitation | None:
+        """Titles and breadcrumbs print the row itself, so its address is masked; nothing here saves it."""
         invitation: Invitation | None = super().get_object(request, object_id, from_field)
-        return mask_title(invitation, "email")
+        if invitation is not None:
+            invitation.email = masked(invitation.email)
+        return invitation
 
 
 class MailAdmin(StaffModelAdmin):
@@ -312,13 +315,6 @@ class MailAdmin(StaffModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Mail]:
         return cast("QuerySet[Mail]", super().get_queryset(request).defer("text", "html", "subject", "last_error"))
-
-
-def mask_title(row: Any, name: str) -> Any:
-    """The row with this address masked: titles and breadcrumbs print the row itself. It is never saved."""
-    if row is not None:
-        setattr(row, name, masked(getattr(row, name)))
-    return row
 
 
 class AuditEntryAdmin(StaffModelAdmin):

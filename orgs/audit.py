@@ -96,9 +96,10 @@ def record(
     """Write one entry.
 
     In: `action` is one of Action (ValueError otherwise). `request` tells from where, and who when `person` is not
-    given; without both the system did it. `person` is the one who acts, `target` what it was done to, such as "membership:7"
-    (at most 64 characters), `data` what changed: plain values, never a secret, a phone number or a message. Errors:
-    SecretInAuditError in tests when `data` breaks that rule; elsewhere the value is masked, since the change matters.
+    given; without both the system did it. `person` is the one who acts, `target` what it was done to, such as
+    "membership:7" (at most 64 characters), `data` what changed: plain values, never a secret, a phone number or a
+    message. Errors: SecretInAuditError in tests when `data` breaks that rule; elsewhere the value is masked, since
+    the change matters more.
     """
     if person is None and request is not None:
         user = getattr(request, "user", None)

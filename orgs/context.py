@@ -18,13 +18,13 @@ def in_org(org: Org) -> Iterator[Org]:
     Only in synchronous code: the schema belongs to the connection and the connection to the thread, so in a coroutine
     the whole block belongs inside one function given to a thread (HOTPATH 3 has the leak that the other way makes).
     """
-    before = connection.tenant
+    before = connection.tenant  # type: ignore[attr-defined]  # django-tenants' wrapper has it
     note_touched(org)
-    connection.set_tenant(org)
+    connection.set_tenant(org)  # type: ignore[attr-defined]
     try:
         yield org
     finally:
-        connection.set_tenant(before)
+        connection.set_tenant(before)  # type: ignore[attr-defined]
 
 
 def note_touched(org: Org) -> None:

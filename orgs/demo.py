@@ -5,6 +5,7 @@ Júlia and Tiago sell, Helena reads the numbers; Bruno has not answered his invi
 the side Marina runs a small consultancy, so that there is something to switch to.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -166,7 +167,7 @@ def make_person(email: str, name: str, *, at: datetime, last_org: Org | None = N
 
 
 def note(
-    org: Org, action: Action, *, at: datetime, who: Person, target: str, data: dict[str, object] | None = None
+    org: Org, action: Action, *, at: datetime, who: Person, target: str, data: Mapping[str, object] | None = None
 ) -> None:
     """An audit entry of the past: orgs.audit.record knows only now."""
     AuditEntry.objects.create(
@@ -177,7 +178,7 @@ def note(
         actor=who.email,
         action=action.value,
         target=target,
-        data=data or {},
+        data=dict(data or {}),
         ip=IP,
         user_agent=BROWSER,
     )

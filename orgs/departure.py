@@ -1,12 +1,19 @@
 """A person deletes their account. What they did stays in the audit log, what they wrote stays with their orgs."""
 
+from datetime import timedelta
+
+from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from orgs import audit, mail
 from orgs.models import Membership, Org, Person, Refused, Role
+
+UNCONFIRMED_FOR = timedelta(days=7)
+PRUNE_ROWS = 1_000
 
 
 def orphaned_orgs(person: Person) -> list[Org]:
@@ -41,3 +48,17 @@ def delete_account(person: Person, *, request: HttpRequest) -> None:
         for session in UserSession.objects.filter(user=person):
             session.end()
         person.delete()
+
+
+def forget_unconfirmed() -> int:
+    """Delete people who signed up over UNCONFIRMED_FOR ago and never confirmed their address. How many.
+
+    Their address may be a stranger's. Only who has never signed in and belongs to no org is touched.
+    """
+    confirmed = EmailAddress.objects.filter(verified=True).values("user_id")
+    forgotten = Person.objects.filter(
+        created_at__lt=timezone.now() - UNCONFIRMED_FOR, last_login=None, memberships=None, is_staff=False
+    ).exclude(pk__in=confirmed)
+    pks = list(forgotten.order_by("pk").values_list("pk", flat=True)[:PRUNE_ROWS])
+    Person.objects.filter(pk__in=pks).delete()
+    return len(pks)

@@ -16,7 +16,6 @@ from orgs.models import Person
 from orgs.org_forms import ZoneField
 from orgs.slugs import SLUG_CHARS, SLUG_VALIDATORS
 
-
 if TYPE_CHECKING:
     PersonModelForm = forms.ModelForm[Person]
 else:

@@ -1,7 +1,7 @@
 """Bringing a database to this code's shape: from nothing by the snapshot, from an older version by migrations."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -53,10 +53,8 @@ def ensure_database() -> None:
             raise
         with maintenance_connection() as server:
             name = sql.Identifier(connection.settings_dict["NAME"])
-            try:
+            with suppress(psycopg.errors.DuplicateDatabase):  # another process was faster
                 server.execute(sql.SQL("CREATE DATABASE {}").format(name))
-            except psycopg.errors.DuplicateDatabase:
-                pass  # another process was faster
         connection.ensure_connection()
 
 

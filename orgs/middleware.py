@@ -29,7 +29,7 @@ class PersonLanguageMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if isinstance(request.user, Person):
             translation.activate(request.user.language)
-            request.LANGUAGE_CODE = translation.get_language() or request.user.language  # type: ignore[attr-defined]
+            request.LANGUAGE_CODE = translation.get_language() or request.user.language
         response = self.get_response(request)
         if isinstance(request.user, Person):
             response.headers["Content-Language"] = request.user.language
@@ -60,14 +60,14 @@ class OrgMiddleware:
         request.org = org  # type: ignore[attr-defined]
         request.membership = membership  # type: ignore[attr-defined]
         note_touched(org)
-        connection.set_tenant(org)
+        connection.set_tenant(org)  # type: ignore[attr-defined]
         try:
             response = self.get_response(request)
             if hasattr(response, "render") and callable(response.render):
                 response = response.render()
             return response
         finally:
-            connection.set_schema_to_public()
+            connection.set_schema_to_public()  # type: ignore[attr-defined]
             recycle_connection()
 
     def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> HttpResponseBase | None:

@@ -82,7 +82,8 @@ class RoleForm(forms.Form):
     role = forms.ChoiceField(label=_("Role"), widget=forms.RadioSelect)
 
     def __init__(self, *args: Any, member: Membership, by: Membership, **options: Any) -> None:
-        super().__init__(*args, initial={"role": member.role}, **options)
+        options.setdefault("initial", {"role": member.role})
+        super().__init__(*args, **options)
         self.fields["role"].choices = [(role.value, role.label) for role in by.roles_to_give]  # type: ignore[attr-defined]
 
 
@@ -97,7 +98,7 @@ class HeirForm(forms.Form):
         super().__init__(*args, **options)
         field: forms.ModelChoiceField[Membership] = self.fields["member"]  # type: ignore[assignment]
         field.queryset = by.org.memberships.select_related("person").exclude(pk=by.pk).order_by("person__name", "pk")
-        field.label_from_instance = heir_label  # type: ignore[method-assign]
+        field.label_from_instance = heir_label  # type: ignore[method-assign, assignment]
 
 
 def heir_label(membership: Membership) -> str:
@@ -176,7 +177,8 @@ class InvitedPersonForm(forms.Form):
     )
 
     def __init__(self, *args: Any, invitation: Invitation, **options: Any) -> None:
-        super().__init__(*args, initial={"email": invitation.email}, **options)
+        options.setdefault("initial", {"email": invitation.email})
+        super().__init__(*args, **options)
         self.invitation = invitation
 
     def clean_name(self) -> str:

@@ -1,4 +1,4 @@
-"""allauth's passkey forms, for browsers that send anything: what cannot be read or checked is a wrong key, not a crash."""
+"""allauth's passkey forms, for browsers that send anything: what cannot be read is a wrong key, not a crash."""
 
 from collections.abc import Callable
 from typing import Any

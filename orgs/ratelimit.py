@@ -84,7 +84,11 @@ def check(rule: Rule, who: str) -> Verdict:
 
     Raises nothing: see the module's text for a database that is away.
     """
-    values = {"key": key_of(rule, who), "interval": rule.interval, "room": rule.interval * (rule.burst - 2)}
+    values: dict[str, Any] = {
+        "key": key_of(rule, who),
+        "interval": rule.interval,
+        "room": rule.interval * (rule.burst - 2),
+    }
     try:
         with transaction.atomic() if connection.in_atomic_block else nullcontext(), connection.cursor() as cursor:
             cursor.execute(ATTEMPT, values)

@@ -34,7 +34,7 @@ def note_sign_out(request: HttpRequest, user: Person | None, **_: Any) -> None:
 
 @receiver(user_login_failed)
 def note_failed_sign_in(credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
-    """A wrong password. The address is kept as a keyed hash: it may be a stranger's, or a password in the wrong field."""
+    """A wrong password. The address is kept as a keyed hash: it may be a stranger's, or a mistyped password."""
     email = str(credentials.get("email") or credentials.get("username") or "").strip().lower()
     person = Person.objects.filter(email=email).first() if email and "\x00" not in email else None
     record(

@@ -1,4 +1,4 @@
-"""A database router that refuses to touch an org's tables outside an org, in words rather than by a missing relation."""
+"""A database router that refuses to touch an org's tables outside an org, in words, not by a missing relation."""
 
 from functools import cache
 from typing import Any
@@ -22,7 +22,7 @@ class OrgRouter:
         self.check(model)
 
     def check(self, model: type[models.Model]) -> None:
-        if model._meta.app_label in tenant_labels() and connections["default"].schema_name == "public":
+        if model._meta.app_label in tenant_labels() and connections["default"].schema_name == "public":  # type: ignore[attr-defined]
             raise NoOrgContext(f"{model._meta.label} belongs to an org, and no org is entered here.")
 
 

@@ -63,7 +63,7 @@ class Report:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-# --- Versions ----------------------------------------------------------------------------------------------------
+# --- Versions ---------------------------------------------------------------------------------------------------------
 def migrations_version(configs: Iterable[AppConfig]) -> str:
     """SHA-256 over the names and contents of the migration files of these apps, without importing them."""
     digest = hashlib.sha256()
@@ -89,7 +89,7 @@ def stored(name: str) -> SchemaVersion | None:
     return SchemaVersion.objects.filter(name=name).first()
 
 
-# --- The template --------------------------------------------------------------------------------------------------
+# --- The template -----------------------------------------------------------------------------------------------------
 def current_template() -> Template:
     """The template of this code: from the committed file when it fits, else recorded now (a few seconds)."""
     return read_template() or record_template()
@@ -215,11 +215,15 @@ def refuse_data_steps(migration: Migration) -> None:
 
 
 def one_line(statement: str) -> str:
-    text = " ".join(line.strip() for line in statement.strip().splitlines()) if "$$" not in statement else statement.strip()
+    text = (
+        " ".join(line.strip() for line in statement.strip().splitlines())
+        if "$$" not in statement
+        else statement.strip()
+    )
     return text if text.endswith(";") else f"{text};"
 
 
-# --- Making and dropping ---------------------------------------------------------------------------------------------
+# --- Making and dropping ----------------------------------------------------------------------------------------------
 def provision(org: Org) -> Org:
     """Save a new org and make its schema, in one transaction: whole or not at all, whatever dies when.
 
@@ -250,7 +254,7 @@ def drop(org: Org) -> None:
         org.delete()
 
 
-# --- Migrating all of them ---------------------------------------------------------------------------------------------
+# --- Migrating all of them --------------------------------------------------------------------------------------------
 def publish_template(template: Template) -> bool:
     """Make this the database's template, unless the database is already newer. True when it changed."""
     with transaction.atomic():
@@ -284,7 +288,9 @@ def migrate_orgs(*, jobs: int = 1, progress: Callable[[Org], None] = lambda org:
     if target is None or target.version != template.version:
         return report  # the database is newer than this code
     for _ in range(ROUNDS):
-        behind = list(Org.objects.exclude(schema_version=template.version).exclude(schema_name__in=report.failed).order_by("pk"))
+        behind = list(
+            Org.objects.exclude(schema_version=template.version).exclude(schema_name__in=report.failed).order_by("pk")
+        )
         if not behind:
             break
         for applied, orgs in by_history(behind).items():
@@ -300,9 +306,9 @@ def migrate_orgs(*, jobs: int = 1, progress: Callable[[Org], None] = lambda org:
             ) -> tuple[Org, str]:
                 return org, migrate_org(org, applied=applied, names=names, text=text, version=template.version)
 
-            for org, error in run_all(apply, orgs, jobs=jobs):
-                if error:
-                    report.failed[org.schema_name] = error
+            for org, problem in run_all(apply, orgs, jobs=jobs):
+                if problem:
+                    report.failed[org.schema_name] = problem
                 else:
                     report.migrated += 1
                     progress(org)
@@ -334,7 +340,8 @@ def by_history(orgs: list[Org]) -> dict[frozenset[Name], list[Org]]:
     for start in range(0, len(orgs), HISTORIES_PER_QUERY):
         page = orgs[start : start + HISTORIES_PER_QUERY]
         union = " UNION ALL ".join(
-            f"SELECT {org.pk}, app::text, name::text FROM {quoted(org.schema_name)}.django_migrations" for org in page
+            f"SELECT {org.pk}, app::text, name::text FROM {quoted(org.schema_name)}.django_migrations"  # noqa: S608
+            for org in page
         )
         cursor = connection.cursor()
         cursor.execute(union)
@@ -361,16 +368,16 @@ def run_all(apply: Callable[[Org], tuple[Org, str]], orgs: list[Org], *, jobs: i
         yield from pool.map(and_close, orgs)
 
 
-# --- Inside one schema ---------------------------------------------------------------------------------------------------
+# --- Inside one schema ------------------------------------------------------------------------------------------------
 @contextmanager
 def _entered(schema: str) -> Iterator[None]:
     """Only this schema in the search path: a name that is not in it is an error, never somebody else's table."""
-    before = connection.tenant
-    connection.set_schema(schema, include_public=False)
+    before = connection.tenant  # type: ignore[attr-defined]
+    connection.set_schema(schema, include_public=False)  # type: ignore[attr-defined]
     try:
         yield
     finally:
-        connection.set_tenant(before)
+        connection.set_tenant(before)  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -76,4 +76,3 @@ def likely_zone(accept_language: str) -> str:
         if zone := ZONES.get(part.partition(";")[0].strip()):
             return zone
     return DEFAULT_ZONE
-

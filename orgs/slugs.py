@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, MinLengthValidator, RegexValidator
@@ -35,7 +37,12 @@ def is_not_reserved(value: str) -> None:
         raise ValidationError(_("This address is kept back. Choose another one."), code="reserved")
 
 
-SLUG_VALIDATORS = [is_slug, MinLengthValidator(2), MaxLengthValidator(SLUG_CHARS), is_not_reserved]
+SLUG_VALIDATORS: list[Callable[[Any], None]] = [
+    is_slug,
+    MinLengthValidator(2),
+    MaxLengthValidator(SLUG_CHARS),
+    is_not_reserved,
+]
 
 
 def suggest_slug(name: str) -> str:

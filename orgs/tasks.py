@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 from django_q.models import Schedule
 
-from orgs import deletion, mail, ratelimit
+from orgs import deletion, departure, mail, ratelimit
 from orgs.models import Heartbeat
 
 
@@ -23,6 +23,7 @@ REPEATS = (
     Repeat("worker: heartbeat", "orgs.tasks.beat", 1),
     Repeat("mail: sweep", "orgs.tasks.sweep_mail", 1),
     Repeat("mail: prune", "orgs.tasks.prune_mail", 60),
+    Repeat("people: prune", "orgs.tasks.prune_people", 24 * 60),
     Repeat("rate limits: prune", "orgs.tasks.prune_rate_limits", 60),
     Repeat("orgs: purge", "orgs.tasks.purge_orgs", 60),
     Repeat("integrations: prune", "integrations.tasks.prune", 60),
@@ -64,3 +65,7 @@ def prune_rate_limits() -> None:
 def purge_orgs() -> None:
     """Drop the orgs whose grace is over."""
     deletion.purge()
+
+
+def prune_people() -> None:
+    departure.forget_unconfirmed()

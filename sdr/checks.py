@@ -129,7 +129,7 @@ def check_tenant_models(**_: Any) -> list[checks.CheckMessage]:
         for field in model._meta.local_fields
         if isinstance(field, models.ForeignKey)
         and field.related_model._meta.app_label not in tenant
-        and field.db_constraint
+        and has_constraint(field)
     ]
 
 
@@ -148,9 +148,17 @@ def check_text_indexes(**_: Any) -> list[checks.CheckMessage]:
         for model in config.get_models(include_auto_created=True)
         for field in model._meta.local_fields
         if isinstance(field, models.CharField | models.TextField)
-        and (field.db_index or field._unique)  # `unique` is also true for primary keys
+        and is_indexed(field)
         and not (field.name in inherited and issubclass(model, TenantMixin | DomainMixin))
     ]
+
+
+def has_constraint(field: Any) -> bool:
+    return bool(field.db_constraint)
+
+
+def is_indexed(field: Any) -> bool:
+    return bool(field.db_index or field._unique)  # `unique` is also true for primary keys
 
 
 def check_tenant_migrations(**_: Any) -> list[checks.CheckMessage]:

@@ -13,11 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from cryptography.fernet import Fernet
+from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
-from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
 
 from sdr.env import envbool, envint, envlist, envsecret, envstr
@@ -30,7 +29,9 @@ if ENVIRONMENT not in {"production", "staging", "development", "test"}:
 IS_LOCAL = ENVIRONMENT in {"development", "test"}
 IS_DEMO = ENVIRONMENT == "development"
 DEBUG = False  # error pages never show code or settings, not even at home: the log does
-VERSION = next(iter(re.findall(r"^## (\d+\.\d+\.\d+)", (BASE_DIR / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)), "0.0.0")
+VERSION = next(
+    iter(re.findall(r"^## (\d+\.\d+\.\d+)", (BASE_DIR / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)), "0.0.0"
+)
 
 STATE_DIR = Path(envstr("STATE_DIR", str(BASE_DIR / ".state")))  # what this installation keeps on disk
 
@@ -59,7 +60,10 @@ SECRET_KEY_FALLBACKS = envlist("SECRET_KEY_FALLBACKS", [])
 SECRETS_KEYRING = [
     key.strip()
     for key in (
-        envsecret("SECRETS_KEYRING", default=kept_secret("keyring", lambda: Fernet.generate_key().decode()) if IS_LOCAL else None)
+        envsecret(
+            "SECRETS_KEYRING",
+            default=kept_secret("keyring", lambda: Fernet.generate_key().decode()) if IS_LOCAL else None,
+        )
         or envsecret(
             "SECRETS_KEYRING",
             hint="Set it to one or more Fernet keys, comma-separated, newest first "
@@ -133,7 +137,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "orgs.sessions.SessionActivityMiddleware",
     "orgs.middleware.OrgMiddleware",
     "orgs.ratelimit.RateLimitMiddleware",
 ]
@@ -177,7 +181,9 @@ def database() -> dict[str, Any]:
         parts = conninfo_to_dict(url)
     except Exception as error:
         raise ImproperlyConfigured(f"DATABASE_URL cannot be read: {type(error).__name__}.") from None
-    options = {key: value for key, value in parts.items() if key not in {"dbname", "user", "password", "host", "port"}}
+    options: dict[str, Any] = {
+        key: value for key, value in parts.items() if key not in {"dbname", "user", "password", "host", "port"}
+    }
     options.setdefault("connect_timeout", 5)
     options.setdefault("application_name", "qify-sdr")
     options.setdefault(
@@ -227,7 +233,10 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator", "OPTIONS": {"user_attributes": ["email", "name"]}},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["email", "name"]},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
@@ -259,7 +268,9 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
 ACCOUNT_SESSION_REMEMBER = None  # the person chooses
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False  # ours are atomic, shared by all processes and say Retry-After: orgs.ratelimit
+ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = (
+    False  # ours are atomic, shared by all processes and say Retry-After: orgs.ratelimit
+)
 SOCIALACCOUNT_ADAPTER = "orgs.adapters.SocialAccountAdapter"
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = True  # Google proves the address: it signs into the account that has it
@@ -269,7 +280,9 @@ GOOGLE_CLIENT_ID = envstr("GOOGLE_CLIENT_ID", None)
 GOOGLE_CLIENT_SECRET = envsecret("GOOGLE_CLIENT_SECRET", default=None)
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
     "google": {
-        "APPS": [{"client_id": GOOGLE_CLIENT_ID, "secret": GOOGLE_CLIENT_SECRET or "", "key": ""}] if GOOGLE_CLIENT_ID else [],
+        "APPS": [{"client_id": GOOGLE_CLIENT_ID, "secret": GOOGLE_CLIENT_SECRET or "", "key": ""}]
+        if GOOGLE_CLIENT_ID
+        else [],
         "SCOPE": ["profile", "email"],
         "AUTH_PARAMS": {"access_type": "online", "prompt": "select_account"},
         "OAUTH_PKCE_ENABLED": True,
@@ -291,7 +304,7 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_PASSKEY_SIGNUP_ENABLED = False
 MFA_TOTP_ISSUER = BRAND
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = IS_LOCAL  # passkeys on http://localhost
-USERSESSIONS_TRACK_ACTIVITY = True
+USERSESSIONS_TRACK_ACTIVITY = True  # the list shows it; orgs.sessions writes it
 
 
 def origin_of(url: str) -> str:
@@ -332,7 +345,10 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "connect-src": [SELF],
         "manifest-src": [SELF],
         "media-src": [SELF, "blob:"],
-        "form-action": [SELF, *([origin_of(SOCIALACCOUNT_PROVIDERS["google"]["AUTHORIZE_URL"])] if GOOGLE_CLIENT_ID else [])],
+        "form-action": [
+            SELF,
+            *([origin_of(SOCIALACCOUNT_PROVIDERS["google"]["AUTHORIZE_URL"])] if GOOGLE_CLIENT_ID else []),
+        ],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
         "object-src": [NONE],
@@ -343,6 +359,31 @@ STAFF_CSP = {  # unfold's Alpine.js needs eval and inline styles: granted on /st
     "style-src": [SELF, UNSAFE_INLINE],
 }
 TRUSTED_PROXIES = envint("TRUSTED_PROXIES", 0, minimum=0)  # how many proxies of ours stand in front
+UNFOLD = {  # the look of /staff/
+    "SITE_TITLE": f"{BRAND} support",
+    "SITE_HEADER": f"{BRAND} support",
+    "SIDEBAR": {
+        "navigation": [
+            {
+                "title": "",
+                "items": [
+                    {"title": title, "icon": icon, "link": reverse_lazy(f"admin:orgs_{model}_changelist")}
+                    for title, icon, model in (
+                        ("Orgs", "apartment", "org"),
+                        ("People", "person", "person"),
+                        ("Memberships", "group", "membership"),
+                        ("Invitations", "forward_to_inbox", "invitation"),
+                        ("E-mails", "mail", "mail"),
+                        ("Audit log", "history", "auditentry"),
+                        ("Flags", "flag", "flag"),
+                        ("Flag overrides", "tune", "flagoverride"),
+                        ("Heartbeats", "monitor_heart", "heartbeat"),
+                    )
+                ],
+            }
+        ]
+    },
+}
 
 # --- API ---------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -417,7 +458,8 @@ Q_CLUSTER = {
 TRUST_REQUEST_ID = envbool("TRUST_REQUEST_ID", False)  # only behind a proxy of ours that overwrites X-Request-ID
 SENTRY_DSN = envsecret("SENTRY_DSN", default="")
 LOGGING = logs.config(
-    json_lines=envbool("LOG_JSON", not IS_LOCAL), level=envstr("LOG_LEVEL", "WARNING" if ENVIRONMENT == "test" else "INFO")
+    json_lines=envbool("LOG_JSON", not IS_LOCAL),
+    level=envstr("LOG_LEVEL", "WARNING" if ENVIRONMENT == "test" else "INFO"),
 )
 
 # --- Ports: who implements what ------------------------------------------------------------------------------------

@@ -28,7 +28,6 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold ships no types
     site_title = "Support"
     site_header = "Support"
     index_title = "Support"
-    enable_nav_sidebar = False
 
     def has_permission(self, request: HttpRequest) -> bool:
         return isinstance(request.user, Person) and staffing.is_support(request.user)
@@ -40,7 +39,9 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold ships no types
 
         @wraps(view)
         def proved(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            response: HttpResponseBase = ask_for_proof(request) or guarded(request, *args, **kwargs)
+            if (first := ask_for_proof(request)) is not None:
+                return first
+            response: HttpResponseBase = guarded(request, *args, **kwargs)
             response._csp_replace = settings.STAFF_CSP  # type: ignore[attr-defined]  # read by django-csp
             return response
 

@@ -1,4 +1,4 @@
-"""The fixed cast. Acme: Ana owns, Davi administers, Beto sells, Vera only looks. Globex: Carla, who must see nothing of Acme."""
+"""The fixed cast. Acme: Ana owns, Davi administers, Beto sells, Vera only looks. Globex: Carla, who sees no Acme."""
 
 from allauth.account.models import EmailAddress
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.db import connection
 from django.test import Client
 
@@ -21,8 +22,9 @@ def django_db_setup(request: pytest.FixtureRequest, django_db_blocker: Any) -> I
     try:
         with django_db_blocker.unblock():
             server = databases.start_server()
-            databases.copy(databases.ensure_template(), f"test_{worker}")
+            databases.copy(databases.ensure_template(), databases.copy_name(worker))
         yield  # a test that has not asked for the database is kept from it
+        databases.drop(databases.copy_name(worker))
     finally:
         connection.close()
         if server:
@@ -40,7 +42,8 @@ def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def in_public() -> Iterator[None]:
     yield
-    assert connection.schema_name == "public", "the test left the connection in an org's schema"
+    schema = connection.schema_name  # type: ignore[attr-defined]
+    assert schema == "public", "the test left the connection in an org's schema"
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -63,12 +66,14 @@ def loopback_only() -> Iterator[None]:
 
 @pytest.fixture
 def acme(db: None) -> Org:
-    return Org.objects.get(slug="acme")
+    found: Org = Org.objects.get(slug="acme")
+    return found
 
 
 @pytest.fixture
 def globex(db: None) -> Org:
-    return Org.objects.get(slug="globex")
+    found: Org = Org.objects.get(slug="globex")
+    return found
 
 
 @pytest.fixture
@@ -114,6 +119,10 @@ def sign_in() -> Callable[[Person], Client]:
     def make(person: Person) -> Client:
         client = Client()
         client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
+        # What allauth does at a real sign-in: the list of sessions knows it.
+        UserSession.objects.create(
+            user=person, session_key=client.session.session_key, ip="127.0.0.1", user_agent="", data={}
+        )
         return client
 
     return make

@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -27,8 +28,9 @@ def start_server() -> Cluster | None:
     return cluster
 
 
+@cache
 def template_name() -> str:
-    """Named by what is in it: a changed migration, snapshot or cast makes a new one."""
+    """Named by what is in it: a changed migration, snapshot or cast makes a new one. Settled once per run."""
     content = Path(cast.__file__).read_bytes() + Path(installation.PUBLIC_FILE).read_bytes()
     shape = f"{schemas.public_version()} {schemas.org_version()} {settings.SECRETS_KEYRING}".encode()
     return "tmpl_" + hashlib.sha256(shape + content).hexdigest()[:16]
@@ -44,9 +46,28 @@ def ensure_template() -> str:
             build(f"{name}_new")
             rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
             server.execute(rename.format(sql.Identifier(f"{name}_new"), sql.Identifier(name)))
-        for other in present - {name}:
+        for other in (present - {name}) | left_behind(server):
             server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(other)))
     return name
+
+
+def copy_name(worker: str) -> str:
+    """The database of one worker of one run: two runs at once do not meet."""
+    return f"test_{worker}_{os.getpid()}"
+
+
+def left_behind(server: psycopg.Connection) -> set[str]:
+    """Databases of runs that were killed; their names end with a process id that is no more."""
+    names = [
+        row[0] for row in server.execute("SELECT datname FROM pg_database WHERE datname ~ '^test_[a-z]+[0-9]*_[0-9]+$'")
+    ]
+    return {name for name in names if not Path("/proc", name.rpartition("_")[2]).exists()}
+
+
+def drop(name: str) -> None:
+    connection.close()
+    with maintenance() as server:
+        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def build(name: str) -> None:

@@ -4,8 +4,8 @@ import os
 
 os.environ.setdefault("ENVIRONMENT", "test")
 
-from sdr.settings import *  # noqa: E402, F403
-from sdr.settings import DATABASES, INSTALLED_APPS, TENANT_APPS  # noqa: E402
+from sdr.settings import *  # noqa: F403
+from sdr.settings import DATABASES, INSTALLED_APPS, TENANT_APPS
 
 TENANT_APPS = [*TENANT_APPS, "tests.rehearsal.apps.RehearsalConfig"]
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.rehearsal.apps.RehearsalConfig"]

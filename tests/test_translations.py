@@ -3,12 +3,14 @@
 import re
 from pathlib import Path
 
+import allauth
 import pytest
 from babel.messages import Catalog
 from babel.messages.pofile import read_po
 from django.conf import settings
 from django.utils import translation
 
+from sdr.borrowed_texts import BORROWED
 from sdr.management.commands import messages
 
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}|<[^<>]+>")
@@ -91,3 +93,15 @@ def test_django_reads_them(language: str, word: str) -> None:
 def committed_catalog(locale: str) -> Catalog:
     with messages.po_path(locale).open("rb") as file:
         return read_po(file, locale=locale)
+
+
+def test_texts_borrowed_from_allauth_are_still_its_own() -> None:
+    path = Path(allauth.__file__).parent / "locale" / "es" / "LC_MESSAGES" / "django.po"
+    with path.open("rb") as file:
+        theirs = {message.id for message in read_po(file)}
+    assert [text for text in BORROWED if text not in theirs] == []
+
+
+def test_our_words_win_over_allauths() -> None:
+    with translation.override("es"):
+        assert translation.gettext("Forgot your password?") == "¿Olvidaste la contraseña?"

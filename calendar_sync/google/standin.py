@@ -235,6 +235,10 @@ def back(asked: dict[str, str], **answer: str) -> str:
     return f"{asked['redirect_uri']}{'&' if '?' in asked['redirect_uri'] else '?'}{urlencode(query)}"
 
 
+def link(href: str, text: str) -> str:
+    return f'<p><a href="{html.escape(href)}">{html.escape(text)}</a></p>'
+
+
 @lru_cache(maxsize=1)
 def own_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
@@ -299,11 +303,8 @@ def handler_of(google: GoogleStandin) -> type[BaseHTTPRequestHandler]:
             if problem := google.refusal(asked):
                 self.answer(400, html.escape(problem).encode(), "text/html; charset=utf-8")
                 return
-            choices = [
-                f'<p><a href="{html.escape(google.consent(self.path, account=index))}">{html.escape(account.email)}</a></p>'
-                for index, account in enumerate(google.accounts)
-            ]
-            denial = f'<p><a href="{html.escape(google.consent(self.path, account=None))}">Cancel</a></p>'
+            choices = [link(google.consent(self.path, account=i), a.email) for i, a in enumerate(google.accounts)]
+            denial = link(google.consent(self.path, account=None), "Cancel")
             page = f"<!doctype html><title>Google (stand-in)</title>{''.join(choices)}{denial}"
             self.answer(200, page.encode(), "text/html; charset=utf-8")
 

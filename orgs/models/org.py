@@ -128,6 +128,11 @@ class Org(TenantMixin):  # type: ignore[misc]  # django-tenants ships no types
         owners = self.memberships.filter(role="owner").select_related("person").order_by("pk")
         return [membership.person for membership in owners]
 
+    @property
+    def is_past_grace(self) -> bool:
+        """True once nobody can take the deletion back."""
+        return self.delete_after is not None and self.delete_after <= timezone.now()
+
     def get_full_name(self) -> str:
         """Name sent to Stripe (contracts/stripe.md 6)."""
         return self.name
@@ -232,7 +237,7 @@ class Org(TenantMixin):  # type: ignore[misc]  # django-tenants ships no types
                 return
             if org.status == Org.Status.SUSPENDED:
                 raise Refused("suspended", _("This organization is suspended."))
-            if org.delete_after <= timezone.now():  # its files may be gone already
+            if org.is_past_grace:  # its files may be gone already
                 raise Refused("too_late", _("It is too late: this organization is being deleted right now."))
             org.status, org.delete_after = Org.Status.ACTIVE, None
             org.save(update_fields=["status", "delete_after"])
@@ -245,7 +250,7 @@ class Org(TenantMixin):  # type: ignore[misc]  # django-tenants ships no types
         but nothing is deleted meanwhile. Raises Refused: too_late, when the org is just being deleted."""
         with transaction.atomic():
             org = Org.objects.locked(self.pk)
-            if org.status == Org.Status.DELETING and org.delete_after <= timezone.now():
+            if org.status == Org.Status.DELETING and org.is_past_grace:
                 raise Refused("too_late", _("It is too late: this organization is being deleted right now."))
             org.status, org.suspended_reason = Org.Status.SUSPENDED, reason[:200]
             org.save(update_fields=["status", "suspended_reason"])

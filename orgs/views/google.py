@@ -26,6 +26,12 @@ class GoogleAdapter(GoogleOAuth2Adapter):  # type: ignore[misc]
         self.authorize_url = self.google["AUTHORIZE_URL"]
         self.access_token_url = self.google["ACCESS_TOKEN_URL"]
 
+    def get_provider(self) -> Any:
+        """allauth's provider, sending people to where we are told to."""
+        provider = super().get_provider()
+        provider.oauth2_adapter_class = type(self)
+        return provider
+
     def get_access_token_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """What the token endpoint answered. Raises OAuth2Error when that is not an object with strings."""
         data = understood(super().get_access_token_data, *args, **kwargs)

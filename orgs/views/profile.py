@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -15,15 +15,15 @@ from django.views.decorators.http import require_http_methods
 
 from orgs import audit, departure
 from orgs.forms import ProfileForm
+from orgs.http import PersonRequest
 from orgs.models import Person, Refused
 
 
 @login_required
 @never_cache
 @require_http_methods(["GET", "POST"])
-def edit(request: HttpRequest) -> HttpResponse:
+def edit(request: PersonRequest) -> HttpResponse:
     """Name and language; the language holds from the next page on. With errors the form comes back with 422."""
-    assert isinstance(request.user, Person)
     person = Person.objects.get(pk=request.user.pk)  # its own copy: what was typed must not reach the page's header
     if request.method != "POST":
         return show(request, ProfileForm(instance=person))
@@ -47,34 +47,35 @@ def edit(request: HttpRequest) -> HttpResponse:
         max_age=settings.SESSION_COOKIE_AGE,
         secure=settings.LANGUAGE_COOKIE_SECURE,
         httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
-        samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+        samesite="Lax",
     )
     return response
 
 
-def show(request: HttpRequest, form: ProfileForm, *, status: int = 200) -> HttpResponse:
-    assert isinstance(request.user, Person)
+def show(request: PersonRequest, form: ProfileForm, *, status: int = 200) -> HttpResponse:
     unconfirmed = EmailAddress.objects.filter(user=request.user, verified=False).first()
     return render(request, "orgs/profile/edit.html", {"form": form, "unconfirmed": unconfirmed}, status=status)
 
 
 @login_required
 @never_cache
-@reauthentication_required
+@reauthentication_required  # type: ignore[untyped-decorator]
 @require_http_methods(["GET", "POST"])
-def deletion(request: HttpRequest) -> HttpResponse:
+def deletion(request: PersonRequest) -> HttpResponse:
     """Ask, then delete the account. Refused with 409 for the only owner of an org."""
-    assert isinstance(request.user, Person)
     if request.method != "POST":
-        context = {"orphaned": departure.orphaned_orgs(request.user)}
-        return render(request, "orgs/profile/deletion.html", context)
+        return show_deletion(request)
     language = request.user.language
     try:
         departure.delete_account(request.user, request=request)
     except Refused as refused:
-        context = {"orphaned": departure.orphaned_orgs(request.user), "refusal": str(refused)}
-        return render(request, "orgs/profile/deletion.html", context, status=409)
+        return show_deletion(request, refusal=str(refused), status=409)
     logout(request)
     with translation.override(language):
         messages.success(request, _("Your account is deleted."))
     return redirect("account_login")
+
+
+def show_deletion(request: PersonRequest, *, refusal: str = "", status: int = 200) -> HttpResponse:
+    context = {"orphaned": departure.orphaned_orgs(request.user), "refusal": refusal}
+    return render(request, "orgs/profile/deletion.html", context, status=status)

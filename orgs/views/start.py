@@ -9,7 +9,7 @@ from orgs.models import Org, Person
 
 @require_safe
 def show(request: HttpRequest) -> HttpResponse:
-    """The org the person was in last, else their only one, else a choice, else the founding of one; strangers sign in."""
+    """The org one was in last, else the only one, else a choice, else the founding of one; strangers sign in."""
     if not isinstance(request.user, Person):
         return redirect("account_login")
     person = request.user

@@ -1,6 +1,6 @@
 """Figures of the ground: making and migrating orgs, a page with one org and with a thousand, isolation under load.
 
-    python -m tests.bench.ground [orgs] [migrate] [pages] [isolation]      ORGS=1000 by default
+python -m tests.bench.ground [orgs] [migrate] [pages] [isolation]      ORGS=1000 by default
 """
 
 import asyncio
@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from tests.bench.harness import (
     backends,
@@ -96,7 +98,9 @@ def migrate() -> None:
         some = list(Org.objects.order_by("pk")[:100])
         for org in some:
             connection.cursor().execute(f'ALTER TABLE "{org.schema_name}".rehearsal_note01 DROP COLUMN colour')
-            connection.cursor().execute(f"DELETE FROM \"{org.schema_name}\".django_migrations WHERE name = '0002_colour'")
+            connection.cursor().execute(
+                f"DELETE FROM \"{org.schema_name}\".django_migrations WHERE name = '0002_colour'"
+            )
         Org.objects.filter(pk__in=[org.pk for org in some]).update(schema_version="former")
         schemas._recorded.clear()
         started = time.perf_counter()
@@ -125,11 +129,14 @@ def pages() -> None:
     with web_server() as (port, web):
         for number in range(ROUNDS + 1):
             for kind in ("one", "all"):
+
                 def path(dice: random.Random, kind: str = kind) -> str:
                     return f"/o/{slugs[0] if kind == 'one' else dice.choice(slugs)}/rehearsal/"
 
                 before, before_pg = cpu_seconds([web]), postmaster_cpu()
-                done = load(port, path, requests=REQUESTS, connections=CONNECTIONS, cookie=lambda _: cookie, seed=number)
+                done = load(
+                    port, path, requests=REQUESTS, connections=CONNECTIONS, cookie=lambda _: cookie, seed=number
+                )
                 assert done.statuses == {200: REQUESTS}, done.statuses
                 app = (cpu_seconds([web]) - before) / REQUESTS * 1000
                 pg = (postmaster_cpu() - before_pg) / REQUESTS * 1000
@@ -184,9 +191,16 @@ def isolation() -> None:
     ):
         with web_server(**environment) as (port, _):
             done = load(
-                port, path, requests=10_000, connections=CONNECTIONS, cookie=lambda p: cookies[p.split("/")[2]], check=check
+                port,
+                path,
+                requests=10_000,
+                connections=CONNECTIONS,
+                cookie=lambda p: cookies[p.split("/")[2]],
+                check=check,
             )
-        rows.append((label, sum(done.statuses.values()), done.statuses.get(500, 0), len(done.objections), done.objections[:2]))
+        rows.append(
+            (label, sum(done.statuses.values()), done.statuses.get(500, 0), len(done.objections), done.objections[:2])
+        )
     wrong, failed = asyncio.run(async_work(orgs))
     rows.append(("async tasks over 8 threads", 10_000, failed, wrong, []))
     heading("Rows of another org seen", f"{COMMAND} isolation")
@@ -195,8 +209,8 @@ def isolation() -> None:
         print(f"| {label} | {count} | {errors} | {objections} {' '.join(examples)} |", flush=True)
 
 
-async def async_work(orgs: dict[str, object]) -> tuple[int, int]:
-    """10,000 coroutines that each enter an org inside one call given to a thread. Out: wrong answers, errors thrown in."""
+async def async_work(orgs: Mapping[str, Any]) -> tuple[int, int]:
+    """10,000 coroutines that each enter an org in one call given to a thread. Out: wrong answers, errors thrown in."""
     from concurrent.futures import ThreadPoolExecutor
 
     from django.db import IntegrityError, transaction

@@ -23,7 +23,7 @@ READY_SECONDS = 30
 
 @contextmanager
 def bench_database(name: str) -> Iterator[None]:
-    """Django set up on a fresh database of an embedded cluster that keeps its promises (fsync on); dropped afterwards."""
+    """Django on a fresh database of an embedded cluster that keeps its promises (fsync on); dropped afterwards."""
     state = Path(__file__).resolve().parents[2] / ".state" / "bench"
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ |= {"ENVIRONMENT": "test", "DJANGO_SETTINGS_MODULE": "tests.settings", "TEST_DATABASE": name}
@@ -178,7 +178,7 @@ def server_cpu(postmaster: psutil.Process) -> float:
     """The same for a postmaster that is known already."""
     times = postmaster.cpu_times()
     own = times.user + times.system + times.children_user + times.children_system
-    return own + cpu_seconds(postmaster.children())
+    return float(own) + cpu_seconds(postmaster.children())
 
 
 def private_mb(process: psutil.Process) -> float:
@@ -197,7 +197,10 @@ def spread(values: Sequence[float], unit: str = "", digits: int = 2) -> str:
 
 def heading(title: str, command: str) -> None:
     one, five, _ = os.getloadavg()
-    print(f"\n## {title}\n`{command}` · load average {one:.1f} (1 min), {five:.1f} (5 min) · {os.cpu_count()} cores\n", flush=True)
+    print(
+        f"\n## {title}\n`{command}` · load average {one:.1f} (1 min), {five:.1f} (5 min) · {os.cpu_count()} cores\n",
+        flush=True,
+    )
 
 
 def session_cookie(person: Any) -> str:

@@ -17,8 +17,6 @@ from urllib.parse import urljoin, urlsplit
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
 
-from orgs.demo import DEMO_PASSWORD
-
 CHECKOUT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 CHROMIUM_ARGUMENTS = [
@@ -49,10 +47,12 @@ class Demo:
 
 @contextmanager
 def running_demo(state: Path) -> Iterator[Demo]:
-    """`make demo` on a free port with everything it keeps in `state`; stopped as by Ctrl-C, and nothing may stay behind."""
+    """`make demo` on a free port with everything it keeps in `state`; stopped as by Ctrl-C."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "DJANGO_SETTINGS_MODULE"}}
+    environment = {
+        name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "DJANGO_SETTINGS_MODULE"}
+    }
     environment |= {"ENVIRONMENT": "development", "STATE_DIR": str(state), "PORT": str(port), "WEB_PROCESSES": "1"}
     log = state / "demo.log"
     with log.open("w", encoding="utf-8") as out:
@@ -80,7 +80,9 @@ def running_demo(state: Path) -> Iterator[Demo]:
 
 def tails(state: Path) -> str:
     """The end of each log, for the message of a failure."""
-    return "\n".join(f"{p.name}: {p.read_text('utf-8', 'replace')[-2000:]}" for p in sorted((state / "logs").glob("*.log")))
+    return "\n".join(
+        f"{p.name}: {p.read_text('utf-8', 'replace')[-2000:]}" for p in sorted((state / "logs").glob("*.log"))
+    )
 
 
 @contextmanager
@@ -96,7 +98,7 @@ def running_chromium() -> Iterator[Browser]:
 
 @dataclass
 class Visitor:
-    """One person at one browser. `objections` collects what no page may do; the `visitor` fixture asserts there are none."""
+    """One person at one browser. `objections` collects what no page may do; the fixture asserts there are none."""
 
     context: BrowserContext
     page: Page
@@ -134,10 +136,13 @@ class Visitor:
     def path(self) -> str:
         return urlsplit(self.page.url).path
 
-    def sign_in(self, email: str, password: str = DEMO_PASSWORD) -> None:
+    def sign_in(self, email: str, password: str = "") -> None:
+        """With the demo's password, unless another is given."""
+        from orgs.demo import DEMO_PASSWORD  # needs the app registry
+
         self.go("/accounts/login/")
         self.page.fill("[name=login]", email)
-        self.page.fill("[name=password]", password)
+        self.page.fill("[name=password]", password or DEMO_PASSWORD)
         self.submit("main form:has([name=password])")
         self.page.wait_for_url(lambda url: "/accounts/login" not in url)
 
@@ -153,7 +158,9 @@ class Visitor:
         self.go("/account/")
         self.page.select_option("main form [name=language]", language)
         self.submit("main form:has([name=language])")
-        self.page.wait_for_function("language => document.documentElement.lang.toLowerCase() === language", arg=language)
+        self.page.wait_for_function(
+            "language => document.documentElement.lang.toLowerCase() === language", arg=language
+        )
 
     def links(self) -> set[str]:
         """Paths of our own that the page links to; files and what other visitors would be disturbed by are left out."""
@@ -178,6 +185,7 @@ class Visitor:
         self.page.screenshot(path=path, animations="disabled", caret="hide")
 
 
+SETTLED = "() => Promise.allSettled(document.getAnimations().map(animation => animation.finished))"
 TOO_WIDE = """() => [...document.querySelectorAll("body *")]
   .filter(node => node.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
   .slice(0, 5).map(node => `${node.tagName}.${node.className}`)"""
@@ -208,7 +216,8 @@ def letter_to(person: Visitor, email: str, *, containing: str = "") -> str:
             page.goto(f"{person.origin}/demo/mail/")
             for href in page.eval_on_selector_all(
                 "main a[href^='/demo/mail/']",
-                "(links, email) => links.filter(link => (link.closest('li, tr') || link).textContent.includes(email)).map(link => link.href)",
+                "(links, email) => links.filter(link => link.closest('li').textContent.includes(email))"
+                ".map(link => link.href)",
                 email,
             ):
                 page.goto(href)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from orgs.demo import AURORA, DEMO_EMAIL, HELENA
-from tests.browser.harness import LAPTOP, PHONE, SMALL_PHONE, Visitor
+from tests.browser.harness import LAPTOP, PHONE, SETTLED, SMALL_PHONE, Visitor
 
 LANGUAGES = ("pt-br", "en", "es")
 ENTRANCES = ("/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/demo/mail/", "/nothing-here/")
@@ -21,10 +21,14 @@ OWNERS_PAGES = {
     "/accounts/sessions/",
     "/orgs/new/",
 }
-NOT_WALKED = ("/demo/mail/", "/accounts/logout/", "/accounts/reauthenticate/")  # the letters are the mail page's own test
+NOT_WALKED = (
+    "/demo/mail/",
+    "/accounts/logout/",
+    "/accounts/reauthenticate/",
+)  # the letters are the mail page's own test
 
 
-def walk(person: Visitor, start: str) -> list[str]:
+def walk(person: Visitor, start: str, *, thorough: bool) -> list[str]:
     """Every page reachable by links from `start`, each looked at once; of pages about rows one for each kind."""
     waiting, seen, kinds = [start], [], set()
     while waiting:
@@ -35,22 +39,23 @@ def walk(person: Visitor, start: str) -> list[str]:
         kinds.add(kind)
         person.go(path)
         seen.append(person.path)
-        look(person)
+        look(person, thorough=thorough)
         waiting += sorted(person.links())
     return seen
 
 
-def look(person: Visitor) -> None:
-    """The page in light and dark, at three widths."""
+def look(person: Visitor, *, thorough: bool = True) -> None:
+    """The page in light and dark, at three widths; axe looks at both lights if `thorough`, else at the light one."""
     page = person.page
     assert page.locator("h1").count() == 1, f"{page.url} has no single h1"
     assert page.title().strip()
     for scheme, axe_at in (("light", LAPTOP), ("dark", PHONE)):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.evaluate(SETTLED)  # colours fade into each other
         for size in (LAPTOP, PHONE, SMALL_PHONE):
             page.set_viewport_size({"width": size[0], "height": size[1]})
             person.assert_fits()
-            if size == axe_at:
+            if size == axe_at and (thorough or scheme == "light"):
                 person.assert_accessible()
 
 
@@ -59,7 +64,7 @@ def test_the_owners_pages_are_sound(visitor: Callable[..., Visitor], language: s
     owner = visitor()
     owner.sign_in(DEMO_EMAIL)
     owner.choose_language(language)
-    assert set(walk(owner, "/")) >= OWNERS_PAGES
+    assert set(walk(owner, "/", thorough=language == "pt-br")) >= OWNERS_PAGES
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -67,7 +72,7 @@ def test_the_viewers_pages_are_sound(visitor: Callable[..., Visitor], language: 
     viewer = visitor()
     viewer.sign_in(HELENA.email)
     viewer.choose_language(language)
-    seen = set(walk(viewer, "/"))
+    seen = set(walk(viewer, "/", thorough=language == "pt-br"))
     assert seen >= {f"/o/{AURORA.slug}/", f"/o/{AURORA.slug}/people/", "/account/"}
     assert not [path for path in seen if "/settings/" in path]
 
@@ -102,7 +107,7 @@ def test_a_wrong_password_keeps_the_address(visitor: Callable[..., Visitor]) -> 
     guest.page.fill("[name=password]", "not-the-password")
     guest.submit("main form:has([name=password])")
     assert guest.page.locator("[name=login]").input_value() == DEMO_EMAIL
-    assert guest.page.locator("[role=alert]").first.inner_text().strip()
+    assert guest.page.locator("main [role=alert]").first.inner_text().strip()
     assert guest.path == "/accounts/login/"
 
 

@@ -12,7 +12,14 @@ from tests.browser.harness import Visitor
 def test_pages_and_forms_work_without_scripts(visitor: Callable[..., Visitor]) -> None:
     owner = visitor(java_script_enabled=False, locale="en")
     owner.sign_in(DEMO_EMAIL)
-    for path in ("/", f"/o/{AURORA.slug}/", f"/o/{AURORA.slug}/people/", f"/o/{AURORA.slug}/settings/", "/account/", "/accounts/2fa/"):
+    for path in (
+        "/",
+        f"/o/{AURORA.slug}/",
+        f"/o/{AURORA.slug}/people/",
+        f"/o/{AURORA.slug}/settings/",
+        "/account/",
+        "/accounts/2fa/",
+    ):
         owner.go(path)
         expect(owner.page.locator("h1")).to_have_count(1)
         expect(owner.page.locator("main")).to_be_visible()

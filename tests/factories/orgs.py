@@ -9,7 +9,7 @@ from orgs.schemas import provision
 from tests.cast import PASSWORD
 
 
-class PersonFactory(factory.django.DjangoModelFactory[Person]):
+class PersonFactory(factory.django.DjangoModelFactory[Person]):  # type: ignore[misc]  # untyped library
     """Somebody with a confirmed address and the cast's password."""
 
     class Meta:
@@ -26,7 +26,7 @@ class PersonFactory(factory.django.DjangoModelFactory[Person]):
         return person
 
 
-class OrgFactory(factory.django.DjangoModelFactory[Org]):
+class OrgFactory(factory.django.DjangoModelFactory[Org]):  # type: ignore[misc]  # untyped library
     """An org with its schema; it has no members yet."""
 
     class Meta:
@@ -40,7 +40,7 @@ class OrgFactory(factory.django.DjangoModelFactory[Org]):
         return provision(Org(**fields))
 
 
-class MembershipFactory(factory.django.DjangoModelFactory[Membership]):
+class MembershipFactory(factory.django.DjangoModelFactory[Membership]):  # type: ignore[misc]  # untyped library
     class Meta:
         model = Membership
 
@@ -49,7 +49,7 @@ class MembershipFactory(factory.django.DjangoModelFactory[Membership]):
     role = Role.SDR
 
 
-class InvitationFactory(factory.django.DjangoModelFactory[Invitation]):
+class InvitationFactory(factory.django.DjangoModelFactory[Invitation]):  # type: ignore[misc]  # untyped library
     """An open invitation; give `token` to know it."""
 
     class Meta:

@@ -5,11 +5,13 @@ from django.db import connection
 from orgs.models import Org
 
 COLUMNS = """
-    SELECT table_name, column_name, data_type, coalesce(character_maximum_length, -1), is_nullable, coalesce(column_default, ''),
-           is_identity
+    SELECT table_name, column_name, data_type, coalesce(character_maximum_length, -1), is_nullable,
+           coalesce(column_default, ''), is_identity
     FROM information_schema.columns WHERE table_schema = %s ORDER BY 1, ordinal_position
 """
-INDEXES = "SELECT tablename, indexname, replace(indexdef, %s || '.', '') FROM pg_indexes WHERE schemaname = %s ORDER BY 1, 2"
+INDEXES = (
+    "SELECT tablename, indexname, replace(indexdef, %s || '.', '') FROM pg_indexes WHERE schemaname = %s ORDER BY 1, 2"
+)
 CONSTRAINTS = """
     SELECT conrelid::regclass::text, conname, replace(pg_get_constraintdef(oid), %s || '.', '')
     FROM pg_constraint WHERE connamespace = %s::regnamespace ORDER BY 2

@@ -56,7 +56,12 @@ def test_it_opens_with_the_persons_language_and_the_browsers_zone(rita: Person, 
 
 @pytest.mark.parametrize(
     ("header", "zone"),
-    [("", "America/Sao_Paulo"), ("de-DE", "America/Sao_Paulo"), ("pt-PT,pt;q=0.8", "Europe/Lisbon"), (";;,,", "America/Sao_Paulo")],
+    [
+        ("", "America/Sao_Paulo"),
+        ("de-DE", "America/Sao_Paulo"),
+        ("pt-PT,pt;q=0.8", "Europe/Lisbon"),
+        (";;,,", "America/Sao_Paulo"),
+    ],
 )
 def test_it_guesses_the_zone(header: str, zone: str) -> None:
     assert signup.likely_zone(header) == zone
@@ -161,7 +166,9 @@ def test_it_gives_an_address_to_one_of_two_who_ask_at_once(committed: None) -> N
     assert Membership.objects.filter(person__in=people).count() == 1
 
 
-def test_it_answers_the_second_of_two_beside_the_field(rita: Person, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_answers_the_second_of_two_beside_the_field(
+    rita: Person, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("orgs.signup.is_taken", lambda slug: False)  # taken between the check and the change
     response = sign_in(rita).post(PAGE, {**FORM, "slug": "acme"})
     assert response.status_code == 422

@@ -58,7 +58,12 @@ def test_it_writes_plain_text_without_entities_and_html_with_them(db: None) -> N
     row = mail.send(
         "account/email/email_changed",
         to=TO,
-        context={"from_email": "a&b@example.com", "to_email": "<c>@example.com", "timestamp": timezone.now(), "ip": "127.0.0.1"},
+        context={
+            "from_email": "a&b@example.com",
+            "to_email": "<c>@example.com",
+            "timestamp": timezone.now(),
+            "ip": "127.0.0.1",
+        },
         language="en",
     )
     assert "a&b@example.com to <c>@example.com" in row.text
@@ -88,7 +93,7 @@ def test_it_sends_with_an_id_a_date_and_no_request_for_answers(db: None) -> None
     assert sent["Message-ID"].startswith(f"<mail-{row.pk}-")
     assert sent["Auto-Submitted"] == "auto-generated"
     assert sent["Date"]
-    assert [part.get_content_type() for part in sent.get_payload()] == ["text/plain", "text/html"]
+    assert [part.get_content_type() for part in sent.walk()][1:] == ["text/plain", "text/html"]
 
 
 def test_it_empties_the_bodies_when_sent(db: None) -> None:

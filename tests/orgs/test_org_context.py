@@ -1,6 +1,9 @@
 """The org's schema is entered by name and left again; without it, an org's tables are out of reach, loudly."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from django.db import connection
 
 from orgs.context import in_org
 from orgs.models import Org
@@ -28,3 +31,17 @@ def test_it_leaves_the_org_when_the_block_fails(acme: Org) -> None:
         1 / 0  # noqa: B018
     with pytest.raises(NoOrgContext):
         Note01.objects.count()
+
+
+def test_a_thread_that_has_not_connected_yet_can_enter(committed: None) -> None:
+    org = Org.objects.get(slug="acme")
+
+    def count() -> int:
+        try:
+            with in_org(org):
+                return int(Note01.objects.count())
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(count).result(10) == 0

@@ -11,6 +11,7 @@ import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.core.cache import cache
 from django.db import OperationalError, connection
+from django.db.models import F
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLResolver, get_resolver, reverse
@@ -20,7 +21,7 @@ from rest_framework.test import APIRequestFactory, force_authenticate
 from rest_framework.views import APIView
 
 from orgs import ratelimit
-from orgs.models import Person, RateBucket
+from orgs.models import Org, Person, RateBucket
 from orgs.ratelimit import ApiThrottle, Rule, check
 from tests.cast import PASSWORD
 
@@ -44,9 +45,9 @@ def test_it_counts_each_subject_and_rule_alone(db: None) -> None:
 
 
 def test_it_lets_time_refill_the_bucket(db: None) -> None:
-    assert [check(FAST, "ana").allowed for _ in range(3)] == [True, True, False]
-    time.sleep(0.06)  # one interval is 50 ms
-    assert [check(FAST, "ana").allowed for _ in range(2)] == [True, False]
+    assert [check(HOURLY, "ana").allowed for _ in range(6)] == [True] * 5 + [False]
+    RateBucket.objects.update(drained_at=F("drained_at") - timedelta(minutes=1))  # as if one interval had passed
+    assert [check(HOURLY, "ana").allowed for _ in range(2)] == [True, False]
 
 
 def test_it_does_not_lengthen_the_wait_of_those_who_keep_trying(db: None) -> None:
@@ -283,3 +284,52 @@ def test_the_api_is_limited_per_person_and_says_retry_after(ana: Person, beto: P
     assert int(refused.headers["Retry-After"]) >= 1
     assert ask(beto).status_code == 200
     assert [ask(None).status_code for _ in range(31)].count(200) == 30
+
+
+def test_it_limits_invitations_by_person_and_by_org(
+    acme: Org, ana: Person, davi: Person, sign_in: Callable[[Person], Client]
+) -> None:
+    path = reverse("orgs:invitations", args=["acme"])
+
+    def invite(client: Client, count: int) -> list[int]:
+        return [client.post(path, {"email": "no address"}).status_code for _ in range(count)]
+
+    codes = invite(sign_in(ana), 31)
+    assert 429 not in codes[:30]
+    assert codes[30] == 429
+    codes = invite(sign_in(davi), 21)
+    assert 429 not in codes[:20], "Davi has a limit of his own"
+    assert codes[20] == 429, "and both have the org's"
+
+
+def test_it_limits_the_founding_of_orgs(ana: Person, sign_in: Callable[[Person], Client]) -> None:
+    client = sign_in(ana)
+    before = Org.objects.count()
+    codes = attempts(client, "account:new_org", {}, 6)
+    assert 429 not in codes[:5]
+    assert codes[5] == 429
+    assert Org.objects.count() == before
+
+
+def test_it_limits_guessing_of_invitations(db: None) -> None:
+    path = reverse("orgs:invitation", args=["guess"])
+    codes = [Client().post(path).status_code for _ in range(21)]
+    assert 429 not in codes[:20]
+    assert codes[20] == 429
+
+
+def test_the_products_api_answers_429_with_when_to_come_back(
+    ana: Person, sign_in: Callable[[Person], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ratelimit, "API_PERSON", Rule("test-api", 60, timedelta(hours=1), burst=2))
+    client = sign_in(ana)
+    responses = [client.get("/api/v1/me/") for _ in range(3)]
+    assert [response.status_code for response in responses] == [200, 200, 429]
+    assert 1 <= int(responses[2].headers["Retry-After"]) <= 60
+    assert responses[2].json()["error"]["code"] == "throttled"
+
+
+def test_every_rule_of_the_table_is_held_by_some_view_or_the_api() -> None:
+    used = {rule for limits in ratelimit.RATE_LIMITS.values() for rule, _ in limits}
+    used |= {ratelimit.API_PERSON, ratelimit.API_IP}
+    assert {rule for rule in vars(ratelimit).values() if isinstance(rule, Rule)} == used

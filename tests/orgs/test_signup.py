@@ -2,14 +2,17 @@
 
 import re
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from orgs.audit import Action
+from orgs.departure import forget_unconfirmed
 from orgs.models import AuditEntry, Mail, Org, Person
 from tests.cast import PASSWORD
 from tests.orgs.mailbox import code_in, last_mail, mails_to
@@ -65,7 +68,14 @@ def test_it_records_who_came_and_that_the_address_is_theirs(db: None) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("name", ""), ("email", "rita"), ("email", ""), ("password1", "short"), ("password1", "1234567890"), ("password1", NEW)],
+    [
+        ("name", ""),
+        ("email", "rita"),
+        ("email", ""),
+        ("password1", "short"),
+        ("password1", "1234567890"),
+        ("password1", NEW),
+    ],
 )
 def test_it_says_beside_the_field_what_is_wrong_and_keeps_the_rest(db: None, field: str, value: str) -> None:
     response = sign_up(Client(), **{field: value})
@@ -253,3 +263,14 @@ def test_it_does_not_sign_in_somebody_who_may_not(db: None) -> None:
     Person.objects.filter(email=NEW).update(is_active=False)
     client.post(CONFIRM, {"code": code_in(last_mail(NEW))})
     assert "_auth_user_id" not in client.session
+
+
+def test_it_forgets_who_never_confirmed_their_address(ana: Person) -> None:
+    for name in ("late", "new", "confirmed"):
+        sign_up(Client(), email=f"{name}@example.com")
+    EmailAddress.objects.filter(email="confirmed@example.com").update(verified=True)
+    old = timezone.now() - timedelta(days=8)
+    Person.objects.exclude(email="new@example.com").update(created_at=old, last_login=None)
+    assert forget_unconfirmed() == 1
+    assert not Person.objects.filter(email="late@example.com").exists()
+    assert Person.objects.filter(email__in=["new@example.com", "confirmed@example.com", ana.email]).count() == 3

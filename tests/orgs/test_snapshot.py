@@ -23,10 +23,15 @@ def test_the_org_template_is_current() -> None:
     assert f"{schemas.VERSION_LINE}{version}\n" in text, "run: ENVIRONMENT=test python manage.py snapshot --org"
 
 
-def test_no_migration_is_missing() -> None:
+def test_no_migration_is_missing(db: None) -> None:
     from django.core.management import call_command
 
-    call_command("makemigrations", *(config.label for config in apps.get_app_configs() if ours(config.name)), check=True, verbosity=0)
+    call_command(
+        "makemigrations",
+        *(config.label for config in apps.get_app_configs() if ours(config.name)),
+        check=True,
+        verbosity=0,
+    )
 
 
 def ours(name: str) -> bool:

@@ -1,5 +1,7 @@
 """Note01 … Note25: text, numbers, times, a parent in the same schema, an author in public (without a constraint)."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -34,10 +36,12 @@ def make(number: int) -> type[Note]:
     if number == 1:
         body["colour"] = models.CharField(max_length=16, null=True)  # added later: what migrate_orgs is tried with
     body["Meta"] = type(
-        "Meta", (), {"indexes": [models.Index(fields=["is_done", "created_at"], name=f"rehearsal_note{number:02}_done")]}
+        "Meta",
+        (),
+        {"indexes": [models.Index(fields=["is_done", "created_at"], name=f"rehearsal_note{number:02}_done")]},
     )
     return type(f"Note{number:02}", (Note,), body)
 
 
-NOTES = [make(number) for number in range(1, TABLES + 1)]
+NOTES: list[Any] = [make(number) for number in range(1, TABLES + 1)]
 Note01, Note02, Note03 = NOTES[:3]

@@ -12,7 +12,11 @@ from tests.rehearsal.models import NOTES, Note01
 @require_role(Role.VIEWER)
 def page(request: OrgRequest) -> HttpResponse:
     """Reads eight tables of the org, as a real page would."""
-    lines = [f"{model.__name__}: {note.pk} {note.title}" for model in NOTES[:8] for note in model._default_manager.order_by("pk")[:5]]
+    lines = [
+        f"{model.__name__}: {note.pk} {note.title}"
+        for model in NOTES[:8]
+        for note in model._default_manager.order_by("pk")[:5]
+    ]
     return HttpResponse("\n".join(lines), content_type="text/plain")
 
 

@@ -71,7 +71,7 @@ def test_a_missing_variable_is_named_and_no_other_is_shown(name: str) -> None:
         ("PORT", "70000"),
         ("TRUSTED_PROXIES", "-1"),
         ("FEATURE_ANALYTICS", "maybe"),
-        ("DATABASE_URL", "postgresql://sdr:secret-password@db:port/x"),
+        ("DATABASE_URL", "postgresql://sdr:secret-password@[db/x"),
     ],
 )
 def test_a_wrong_value_is_named(name: str, value: str) -> None:

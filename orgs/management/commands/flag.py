@@ -9,6 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from orgs import flags
 from orgs.models import Flag, FlagOverride, Org
 
+WORDS = {"on": 100, "off": 0}
+
 
 class Command(BaseCommand):
     help = "List feature flags, or set one: a percentage of orgs, one org's override, or back to the default."
@@ -54,7 +56,7 @@ class Command(BaseCommand):
             flags.clear_percentage(name)
         else:
             try:
-                flags.set_percentage(name, {"on": 100, "off": 0}.get(value) if value in {"on", "off"} else int(value))
+                flags.set_percentage(name, WORDS[value] if value in WORDS else int(value))
             except ValueError:
                 raise CommandError("The value is on, off, default, or a whole number from 0 to 100.") from None
         self.stdout.write(f"{name}: {value}")

@@ -15,7 +15,9 @@ from django.db import connection
 from orgs import schemas
 from orgs.installation import PUBLIC_FILE, maintenance_connection
 
-NOISE = re.compile(r"^(SET |SELECT pg_catalog\.set_config|\\(un)?restrict|--|CREATE SCHEMA public|COMMENT ON SCHEMA public)")
+NOISE = re.compile(
+    r"^(SET |SELECT pg_catalog\.set_config|\\(un)?restrict|--|CREATE SCHEMA public|COMMENT ON SCHEMA public)"
+)
 APPLIED = re.compile(r"'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?\+00'")
 
 
@@ -24,7 +26,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--org", action="store_true", help="only the org template (seconds)")
-        parser.add_argument("--print", action="store_true", dest="show", help="print the public snapshot, write nothing")
+        parser.add_argument(
+            "--print", action="store_true", dest="show", help="print the public snapshot, write nothing"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         scratch = f"snapshot_{uuid4().hex[:8]}"
@@ -55,8 +59,23 @@ def dump_public(dbname: str) -> str:
     database = settings.DATABASES["default"]
     result = subprocess.run(
         [
-            *(pg_dump_program(), "--schema=public", "--no-owner", "--no-privileges", "--inserts", "--rows-per-insert=500"),
-            *("-h", database["HOST"], "-U", database["USER"], "-d", dbname, *(["-p", database["PORT"]] if database["PORT"] else [])),
+            *(
+                pg_dump_program(),
+                "--schema=public",
+                "--no-owner",
+                "--no-privileges",
+                "--inserts",
+                "--rows-per-insert=500",
+            ),
+            *(
+                "-h",
+                database["HOST"],
+                "-U",
+                database["USER"],
+                "-d",
+                dbname,
+                *(["-p", database["PORT"]] if database["PORT"] else []),
+            ),
         ],
         check=True,
         capture_output=True,

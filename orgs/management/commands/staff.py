@@ -26,8 +26,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
         if verb == "list":
-            for person in Person.objects.filter(is_staff=True).order_by("email"):
-                self.stdout.write(f"{person.email}: {', '.join(sorted(staffing.roles_of(person))) or 'no role'}")
+            for member in Person.objects.filter(is_staff=True).order_by("email"):
+                self.stdout.write(f"{member.email}: {', '.join(sorted(staffing.roles_of(member))) or 'no role'}")
             return
         person = Person.objects.filter(email=options["email"].lower()).first()
         if person is None:

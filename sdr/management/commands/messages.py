@@ -33,13 +33,15 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # a date that changed by itself would 
 
 
 class Command(BaseCommand):
-    """`manage.py messages`: update locale/*/LC_MESSAGES/django.po and compile them; `--check` only says what is stale."""
+    """`manage.py messages`: update locale/*/LC_MESSAGES/django.po and compile; `--check` only says what is stale."""
 
     help = __doc__
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--check", action="store_true", help="change nothing; fail when something is missing or stale")
+        parser.add_argument(
+            "--check", action="store_true", help="change nothing; fail when something is missing or stale"
+        )
 
     def handle(self, *args: Any, check: bool, **options: Any) -> None:
         template = collect(Path(settings.BASE_DIR))
@@ -79,9 +81,15 @@ def collect(base: Path) -> Catalog:
             # Lines without indentation: what templatize leaves is meant for a tokeniser, not for a parser.
             text = "\n".join(line.lstrip() for line in templatize(text).splitlines())
         for _line, message, comments, context in extract(
-            "python", io.BytesIO(text.encode()), keywords=KEYWORDS, comment_tags=["Translators:"], strip_comment_tags=True
+            "python",
+            io.BytesIO(text.encode()),
+            keywords=KEYWORDS,
+            comment_tags=["Translators:"],
+            strip_comment_tags=True,
         ):
-            catalog.add(message, locations=[(path.relative_to(base).as_posix(), 0)], auto_comments=comments, context=context)
+            catalog.add(
+                message, locations=[(path.relative_to(base).as_posix(), 0)], auto_comments=comments, context=context
+            )
     return catalog
 
 

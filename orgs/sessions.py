@@ -1,0 +1,41 @@
+"""When a session was last seen, for the list of sessions: written every few minutes, not at every request."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from allauth.usersessions.models import UserSession
+from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
+
+from orgs.audit import client_ip
+from orgs.models import Person
+
+SEEN_EVERY = timedelta(minutes=5)
+AGENT_CHARS = 200
+
+
+class SessionActivityMiddleware:
+    """Keeps `last_seen_at`, address and browser of the session up to date, one conditional UPDATE per request at most.
+
+    Instead of allauth's own, which writes the row in a transaction at every request. allauth makes the row at sign-in.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        key = request.session.session_key
+        if key and isinstance(request.user, Person):
+            note_seen(request, key)
+        return self.get_response(request)
+
+
+def note_seen(request: HttpRequest, key: str) -> None:
+    now = timezone.now()
+    changes: dict[str, object] = {
+        "last_seen_at": now,
+        "user_agent": request.headers.get("User-Agent", "").replace("\x00", "")[:AGENT_CHARS],
+    }
+    if ip := client_ip(request):
+        changes["ip"] = ip
+    UserSession.objects.filter(session_key=key, last_seen_at__lt=now - SEEN_EVERY).update(**changes)
