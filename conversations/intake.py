@@ -142,8 +142,10 @@ def receive_lead(
 def receive_own(
     number: Number, conversation: Conversation, incoming: Incoming, *, received_at: datetime, is_recovered: bool
 ) -> Message | None:
-    """A message from our side that is not in our outbox: somebody wrote on the company's phone (contracts/evolution.md 5.5)."""
-    under_way = conversation.messages.filter(state__in=[Message.State.SENDING, Message.State.UNKNOWN]).order_by("seq").first()
+    """One from our side that is not in our outbox: somebody wrote on the company's phone (contracts/evolution.md 5.5)."""
+    under_way = (
+        conversation.messages.filter(state__in=[Message.State.SENDING, Message.State.UNKNOWN]).order_by("seq").first()
+    )
     if under_way is not None:
         if under_way.text == incoming.text:
             settle(under_way, provider_id=incoming.provider_id, sent_at=incoming.sent_at)
@@ -168,7 +170,7 @@ def receive_own(
     return message
 
 
-# --- Who is this -----------------------------------------------------------------------------------------------------
+# --- Who is this ----------------------------------------------------------------------------------------------------
 def identify(chat: ChatAddress, *, name: str = "") -> Contact:
     """The contact behind a chat, made or merged as needed; its row is locked."""
     names = sorted(
@@ -184,7 +186,12 @@ def identify(chat: ChatAddress, *, name: str = "") -> Contact:
         known = aliases_of(names)
         if fresh.pk not in known.values():
             fresh.delete()
-    contacts = list(Contact.objects.select_for_update(no_key=True).filter(pk__in=set(known.values())).order_by("pk"))
+    while True:
+        ids = set(known.values())
+        contacts = list(Contact.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk"))
+        known = aliases_of(names)
+        if set(known.values()) == ids:
+            break  # else they were merged while we waited for them
     contact = contacts[0]
     for other in contacts[1:]:
         merge(contact, other)
@@ -266,7 +273,7 @@ def absorb(ours: Conversation, theirs: Conversation) -> None:
 
 
 def converse(contact: Contact, number: Number, jid: str) -> Conversation:
-    """The conversation with the contact on the number, made if new; its row is locked and points to where replies go."""
+    """The conversation with the contact on the number, made if new; its row is locked and knows where replies go."""
     Conversation.objects.bulk_create(
         [Conversation(contact=contact, number=number, reply_jid=jid)], ignore_conflicts=True
     )
@@ -277,7 +284,7 @@ def converse(contact: Contact, number: Number, jid: str) -> Conversation:
     return conversation
 
 
-# --- What was said -----------------------------------------------------------------------------------------------------
+# --- What was said --------------------------------------------------------------------------------------------------
 def store(
     number: Number,
     conversation: Conversation,
@@ -372,7 +379,9 @@ def apply_ack(message: Message, ack: Ack, *, reason: str) -> None:
         if message.state in {Message.State.SENT, Message.State.UNKNOWN}:
             message.state, message.failure = Message.State.FAILED, reason[:200] or "refused_by_whatsapp"
             message.save(update_fields=["state", "failure"])
-            record(locked(message.conversation_id), EventName.MESSAGE_FAILED, message_id=message.pk, reason=message.failure)
+            record(
+                locked(message.conversation_id), EventName.MESSAGE_FAILED, message_id=message.pk, reason=message.failure
+            )
         return
     if ack.rank > message.ack:
         message.ack = ack.rank
@@ -423,7 +432,10 @@ def settle_echo(number: Number, echo: SentEcho) -> None:
     """The provider reports a send of ours: it may be the one whose answer never came."""
     if Message.objects.filter(number=number, provider_id=echo.provider_id).exists():
         return
-    names = [*([("phone", echo.chat.phone)] if echo.chat.phone else []), *([("lid", echo.chat.lid)] if echo.chat.lid else [])]
+    names = [
+        *([("phone", echo.chat.phone)] if echo.chat.phone else []),
+        *([("lid", echo.chat.lid)] if echo.chat.lid else []),
+    ]
     contacts = set(aliases_of(names).values()) if names else set()
     conversation = Conversation.objects.select_for_update().filter(number=number, contact_id__in=contacts).first()
     if conversation is None:
@@ -440,7 +452,9 @@ def settle(message: Message, *, provider_id: str, sent_at: datetime | None) -> N
     message.ack = max(message.ack, Ack.PENDING.rank)
     message.save(update_fields=["provider_id", "state", "failure", "sent_at", "ack"])
     apply_pending(message.number, message)
-    record(locked(message.conversation_id), EventName.MESSAGE_SENT, message_id=message.pk, providerMessageId=provider_id)
+    record(
+        locked(message.conversation_id), EventName.MESSAGE_SENT, message_id=message.pk, providerMessageId=provider_id
+    )
     want("send", message.conversation_id)
 
 
@@ -528,11 +542,16 @@ def link(number: Number, update: LinkUpdate) -> None:
 
 # --- Late work -----------------------------------------------------------------------------------------------------------
 def want_turn(conversation: Conversation, settings: AgentVersion, *, text: str) -> None:
-    """Let the AI look at this conversation when it has been quiet for a while; each message restarts the wait, bounded."""
+    """Let the AI look at this conversation once it is quiet for a while; each message restarts the wait, bounded."""
     batching = timedelta(seconds=settings.batching_seconds)
     wait = policy.wait_for_more(text, batching=batching)
     Due.objects.want(
-        org_id(), "turn", conversation.pk, at=timezone.now() + wait, priority=LIVE, no_later_than=batching * policy.PUSHES
+        org_id(),
+        "turn",
+        conversation.pk,
+        at=timezone.now() + wait,
+        priority=LIVE,
+        no_later_than=batching * policy.PUSHES,
     )
     bell.ring()
 

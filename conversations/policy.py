@@ -1,4 +1,4 @@
-"""May the AI speak now, how long does it wait, and what do a few unmistakable words mean. Pure: values in, values out."""
+"""May the AI speak now, how long does it wait, what do a few unmistakable words mean. Pure: values in, values out."""
 
 import re
 import unicodedata
@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 PUSHES = 3  # each new message restarts the wait, up to three times it in all (PRODUCT 2)
 FINISHED_SHARE = 0.4  # a finished question waits less than a fragment
 FRAGMENT_CHARS = 12
-CONTINUES = re.compile(r"(,|:|\be|\bmas|\bou|\bque|\bpra|\bpara|\band|\bbut|\bor|\by|\bpero|\.\.\.|…)\s*$", re.IGNORECASE)
+CONTINUES = re.compile(
+    r"(,|:|\be|\bmas|\bou|\bque|\bpra|\bpara|\band|\bbut|\bor|\by|\bpero|\.\.\.|…)\s*$", re.IGNORECASE
+)
 FINISHED = re.compile(r"[.!?]\s*$")
 
 # Whole messages only. Understanding wishes in other words is the brain's work; these must hold without any brain.

@@ -72,8 +72,8 @@ def transport_of(number: Number) -> Transport:
 def claim_next(conversation_id: int) -> Claim | None:
     """The oldest queued message, made SENDING, if it may leave now; else None, with a row due for later where needed.
 
-    In one transaction with a share lock on the conversation: a takeover takes the same row for update, so either it sees
-    the message on the wire, or the message sees the takeover. Serial per conversation.
+    In one transaction with a share lock on the conversation: a takeover takes the same row for update, so either it
+    sees the message on the wire, or the message sees the takeover. Serial per conversation.
     """
     with transaction.atomic():
         conversation = lock_share(conversation_id)
@@ -81,9 +81,7 @@ def claim_next(conversation_id: int) -> Claim | None:
             return None
         if on_the_wire(conversation):
             return None
-        message = (
-            conversation.messages.select_for_update().filter(state=Message.State.QUEUED).order_by("seq").first()
-        )
+        message = conversation.messages.select_for_update().filter(state=Message.State.QUEUED).order_by("seq").first()
         if message is None:
             return None
         now = timezone.now()
@@ -185,7 +183,7 @@ def show_typing(claim: Claim) -> None:
 
 
 def reclaim(claim: Claim) -> Claim | None:
-    """After the typing pause: still ours to send? A takeover meanwhile has cancelled nothing that is SENDING, so ask again."""
+    """After the typing pause: still ours to send? A takeover meanwhile cancelled nothing that is SENDING, so ask again."""
     with transaction.atomic():
         message = Message.objects.select_related("conversation").filter(pk=claim.message_id).first()
         if message is None:
@@ -207,7 +205,7 @@ def reclaim(claim: Claim) -> Claim | None:
         return replace(claim, claimed_at=time.monotonic())
 
 
-# --- Call and record -----------------------------------------------------------------------------------------------------
+# --- Call and record ------------------------------------------------------------------------------------------------
 def deliver(claim: Claim) -> None:
     """Make the call and record what came of it. Runs outside any transaction."""
     number = Number.objects.get(pk=claim.number_id)
@@ -308,9 +306,9 @@ def ours(claim: Claim, *states: Message.State) -> Message | None:
     )
 
 
-# --- Settling what is not known --------------------------------------------------------------------------------------------
+# --- Settling what is not known -------------------------------------------------------------------------------------
 def reconcile(message_id: int) -> None:
-    """Find out whether an uncertain message went out; read the chat back, match by order, never resend twice (DESIGN 4.5)."""
+    """Did an uncertain message go out? Read the chat back, match by order, never resend twice (DESIGN 4.5)."""
     message = Message.objects.select_related("conversation", "number").filter(pk=message_id).first()
     if message is None or message.state not in {Message.State.SENDING, Message.State.UNKNOWN}:
         return
@@ -351,9 +349,9 @@ def reconcile(message_id: int) -> None:
 def match(message: Message, seen: list[Incoming]) -> Incoming | None:
     """The chat's message that must be ours: not bound to another row, same text, in the order of the chat."""
     bound = set(
-        Message.objects.filter(number_id=message.number_id, provider_id__in=[one.provider_id for one in seen]).values_list(
-            "provider_id", flat=True
-        )
+        Message.objects.filter(
+            number_id=message.number_id, provider_id__in=[one.provider_id for one in seen]
+        ).values_list("provider_id", flat=True)
     )
     return next((one for one in seen if one.provider_id not in bound and one.text == message.text), None)
 
@@ -403,4 +401,3 @@ def wait_or_park(message: Message, now: datetime, claimed: datetime) -> None:
             conversation.needs_person_since = conversation.needs_person_since or now
             conversation.needs_reason = "unknown_send"
             conversation.save(update_fields=["needs_person_since", "needs_reason"])
-

@@ -114,9 +114,7 @@ def newest_unanswered(conversation: Conversation) -> int | None:
     return newest.seq if newest else None
 
 
-def situation(
-    contact: Contact, conversation: Conversation, number: Number, agent: AgentVersion
-) -> policy.Situation:
+def situation(contact: Contact, conversation: Conversation, number: Number, agent: AgentVersion) -> policy.Situation:
     return policy.Situation(
         mode=number.mode,
         mode_since=number.mode_since,
@@ -136,7 +134,7 @@ def situation(
 
 
 def skip(conversation: Conversation, up_to: int, why: policy.Silence) -> None:
-    """Record why nothing is said. What a person must see is handed to one; what may change by itself stays unanswered."""
+    """Record why nothing is said. What a person must see is handed to one; what may change by itself stays open."""
     turn, made = Turn.objects.get_or_create(
         conversation=conversation,
         up_to_seq=up_to,

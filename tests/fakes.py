@@ -1,4 +1,4 @@
-"""Fakes of our own ports, scripted. Vendors are never faked here: they are played by their stand-ins over real sockets."""
+"""Fakes of our own ports, scripted. Vendors are never faked: their stand-ins play them over real sockets."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -26,7 +26,9 @@ class Phone:
             self.sent.append((jid, text))
             provider_id = f"OUT{len(self.sent)}"
             self.log.append(
-                Incoming(provider_id, ChatAddress(jid, phone=jid.split("@")[0]), True, timezone.now(), MessageKind.TEXT, text)
+                Incoming(
+                    provider_id, ChatAddress(jid, phone=jid.partition("@")[0]), True, timezone.now(), MessageKind.TEXT, text
+                )
             )
         return Sent(provider_id, jid, timezone.now())
 

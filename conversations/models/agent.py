@@ -28,7 +28,9 @@ class AgentVersion(models.Model):
     batching_seconds = models.FloatField(default=8, validators=[MinValueValidator(1), MaxValueValidator(120)])
     cooldown_seconds = models.FloatField(default=3, validators=[MinValueValidator(1), MaxValueValidator(30)])
     turn_timeout_seconds = models.FloatField(default=30, validators=[MinValueValidator(10), MaxValueValidator(120)])
-    context_messages = models.PositiveSmallIntegerField(default=20, validators=[MinValueValidator(5), MaxValueValidator(50)])
+    context_messages = models.PositiveSmallIntegerField(
+        default=20, validators=[MinValueValidator(5), MaxValueValidator(50)]
+    )
     language = models.CharField(max_length=8, default="pt-br")
     business = models.TextField(default="", blank=True)
     disclosure = models.TextField(default="", blank=True)

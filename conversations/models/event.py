@@ -33,7 +33,9 @@ class Event(models.Model):
     occurred_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["conversation", "sequence"], name="conversations_event_sequence")]
+        constraints = [
+            models.UniqueConstraint(fields=["conversation", "sequence"], name="conversations_event_sequence")
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} {self.sequence}"

@@ -11,7 +11,7 @@ from conversations.ports import MessageKind
 
 
 class Message(models.Model):
-    """One message. A lead's is there or not; one of ours goes QUEUED → SENDING → SENT | UNKNOWN | FAILED | CANCELLED."""
+    """A message. A lead's is there or not; one of ours goes QUEUED → SENDING → SENT | UNKNOWN | FAILED | CANCELLED."""
 
     class Author(models.TextChoices):
         LEAD = "lead", _("Lead")

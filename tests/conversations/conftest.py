@@ -51,7 +51,7 @@ def number(in_acme: Org) -> Number:
 def incoming(text: str = "Oi", *, pid: str = "", jid: str = JID, **fields: Any) -> Incoming:
     """A lead's text message."""
     incoming.count += 1  # type: ignore[attr-defined]
-    phone = jid.split("@")[0]
+    phone = jid.split("@", maxsplit=1)[0]
     return Incoming(
         **{"provider_id": pid or f"IN{incoming.count}", "chat": ChatAddress(jid, phone=phone), "from_us": False,  # type: ignore[attr-defined]
            "sent_at": timezone.now(), "kind": MessageKind.TEXT, "text": text, "sender_name": "Maria"} | fields

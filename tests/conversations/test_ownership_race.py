@@ -1,4 +1,4 @@
-"""A takeover and a send at the same moment: no send is claimed after the takeover's commit, at most one is on the wire."""
+"""A takeover and a send at once: no send is claimed after the takeover's commit, at most one is on the wire."""
 
 import threading
 import time

@@ -20,7 +20,10 @@ def test_one_turn_answers_all_that_came_in(number: Number) -> None:
     fakes.FakeBrain.script = ["Olá!|Quantas pessoas são?"]
     turn(the_conversation())
     send(the_conversation())
-    assert fakes.phone.sent == [("5511999990001@s.whatsapp.net", "Olá!"), ("5511999990001@s.whatsapp.net", "Quantas pessoas são?")]
+    assert fakes.phone.sent == [
+        ("5511999990001@s.whatsapp.net", "Olá!"),
+        ("5511999990001@s.whatsapp.net", "Quantas pessoas são?"),
+    ]
     (context,) = fakes.FakeBrain.contexts
     assert [line.text for line in context.lines] == ["Oi", "quanto custa?", "é pra empresa"]
     assert the_conversation().watermark == 3
