@@ -98,9 +98,10 @@ class Quarantine(models.Model):
         content = self._content()
         if not self.is_whole or content is None:
             return False
+        tenant: Any = connection.tenant  # type: ignore[attr-defined]  # of django-tenants' backend
         with transaction.atomic():
             arrival = ingest.Arrival(
-                org_id=connection.tenant.pk, address_id=address_id, number_id=self.number_id,
+                org_id=tenant.pk, address_id=address_id, number_id=self.number_id,
                 dedupe_key=f"replay:{self.pk}:{timezone.now().timestamp()}", body=content, context=self.context,
             )  # fmt: skip
             ingest.put_now(arrival)

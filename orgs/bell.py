@@ -36,7 +36,7 @@ def ring_now() -> None:
 
 
 def listen(heard: Callable[[], None], ended: threading.Event) -> None:
-    """Call `heard` for every ring until `ended`; blocks. Reconnects by itself, ringing once as rings may have been missed."""
+    """Call `heard` for every ring until `ended`; blocks. Reconnects by itself, then calls once more."""
     while not ended.is_set():
         try:
             with _connect() as bell:

@@ -34,7 +34,7 @@ CONNECT_WITHIN = 1.2  # seconds
 TRIES = 3  # of one batch, after deadlocks or with a connection that had died unnoticed
 
 # %b: texts travel in binary, or each quote in each body would be escaped by Python code.
-INSERT = """
+INSERT = f"""
 WITH batch AS (
     SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %b::text[], %b::text[], %b::text[])
         AS b(org_id, address_id, number_id, dedupe_key, body, context)
@@ -47,8 +47,8 @@ stored AS (
 )
 INSERT INTO public.orgs_due
        (org_id, kind, ref, due_at, wanted_since, generation, priority, context, attempts, last_error)
-SELECT org_id, '{kind}', id::text, statement_timestamp(), statement_timestamp(), 1, {priority}, context, 0, '' FROM stored
-""".format(kind=KIND, priority=LIVE)  # noqa: S608  # both are constants of ours
+SELECT org_id, '{KIND}', id::text, statement_timestamp(), statement_timestamp(), 1, {LIVE}, context, 0, '' FROM stored
+"""  # noqa: S608  # both are constants of ours
 
 # What only says something about the rows themselves. Encoding errors are raised before anything is sent.
 OF_THE_ROWS = (psycopg.DataError, psycopg.IntegrityError, errors.ProgramLimitExceeded, UnicodeError, ValueError)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -118,6 +119,9 @@ class WhatsAppWebhook(APIView):
                 )
         except Unreadable as unreadable:
             return Verdict(200, refusal=Refusal(Quarantine.Reason.UNREADABLE, str(unreadable), raw))
+        except Exception:  # a bug of ours: the sender would try ten times and then give the event up
+            logger.exception("webhook_not_read", request_id=request._request.request_id)  # type: ignore[attr-defined]
+            return Verdict(200, refusal=Refusal(Quarantine.Reason.UNREADABLE, "Reading it failed.", raw))
         if stripped.ignored:
             return Verdict(200)
         arrival = Arrival(
@@ -148,7 +152,7 @@ class Verdict(HttpResponse):
         self.refusal = refusal
 
 
-view: Callable[..., HttpResponse] = WhatsAppWebhook.as_view()
+view: Any = WhatsAppWebhook.as_view()
 
 
 class Door:
@@ -234,12 +238,13 @@ class Door:
         request = HttpRequest()
         request.method = "POST"
         request.META = {"REMOTE_ADDR": caller.ip, "CONTENT_TYPE": caller.headers.get("content-type", "")}
-        request._body = body  # type: ignore[attr-defined]
+        request._body = body
         request.request_id = caller.request_id  # type: ignore[attr-defined]
         if len(body) <= INLINE_BYTES:
-            return view(request, account=account, verification=verification)  # type: ignore[return-value]
+            verdict: Verdict = view(request, account=account, verification=verification)
+            return verdict
         async with self._large:
-            return await self._in_thread(lambda: view(request, account=account, verification=verification))  # type: ignore[arg-type]
+            return await self._in_thread(lambda: view(request, account=account, verification=verification))
 
     def _judge_oversized(self, caller: "Caller", received: "_Received", verification: Verification) -> Verdict:
         if not verification.is_authentic():
@@ -256,25 +261,35 @@ class Door:
         self, verdict: Verdict, account: Account, caller: "Caller", received: "_Received", *, within: float
     ) -> tuple[int, str]:
         """Everything that must be durable before the answer. Raises Unavailable, and what the database raises."""
-        refusal, arrival = verdict.refusal, verdict.arrival
-        if arrival is not None:
-            if verdict.files:
-                arrival = await self._in_thread(lambda: keep_files(arrival, verdict.files))
-            try:
-                await self.ingest.put(arrival, within=max(0.2, within))
+        refusal, within = verdict.refusal, max(0.2, within)
+        if verdict.arrival is not None:
+            refusal = await self._store(verdict.arrival, verdict.files, within=within)
+            if refusal is None:
                 return 200, "stored"
-            except Unstorable as error:
-                body = arrival.body.encode("utf-8", "replace")
-                refusal = Refusal(Quarantine.Reason.UNSTORABLE, str(error), body)
         if refusal is None:
             return 200, "ignored"
+        await self._quarantine(account, refusal, caller, size=received.size, within=within)
+        return 200, "quarantined"
+
+    async def _store(self, arrival: Arrival, files: Mapping[str, bytes], *, within: float) -> Refusal | None:
+        """Commit the arrival, its files first. Out: what must be kept elsewhere, as the database refuses it."""
+        if files:
+            arrival = await self._in_thread(partial(keep_files, arrival, files))
+        try:
+            await self.ingest.put(arrival, within=within)
+        except Unstorable as error:
+            return Refusal(Quarantine.Reason.UNSTORABLE, str(error), arrival.body.encode("utf-8", "replace"))
+        return None
+
+    async def _quarantine(
+        self, account: Account, refusal: Refusal, caller: "Caller", *, size: int, within: float
+    ) -> None:
         logger.error(
             "webhook_quarantined", reason=refusal.reason.value, org_id=account.org_id, number_id=account.number_id,
-            size=received.size, request_id=caller.request_id,
+            size=size, request_id=caller.request_id,
         )  # fmt: skip
         metrics.incr("webhook_quarantined", reason=refusal.reason.value)
-        await self._in_time(lambda: quarantine(account, refusal, caller, size=received.size), within=max(0.2, within))
-        return 200, "quarantined"
+        await self._in_time(partial(quarantine, account, refusal, caller, size=size), within=within)
 
     async def _in_time(self, function: Callable[[], T], *, within: float) -> T:
         try:
@@ -314,6 +329,8 @@ class Accounts:
             async with asyncio.timeout(LOOKUP_WITHIN):
                 while True:
                     since, task = self._asking.get(key) or self._ask(key)
+                    if task.done():  # in this very moment, and not yet put away: awaiting it would not even pause
+                        since, task = self._ask(key)
                     account = await asyncio.shield(task)
                     if since >= oldest:
                         return account
@@ -327,7 +344,8 @@ class Accounts:
         return asking
 
     def _remember(self, key: str, since: float, task: "asyncio.Task[Account | None]") -> None:
-        self._asking.pop(key, None)
+        if self._asking.get(key, (0.0, None))[1] is task:
+            del self._asking[key]
         if task.cancelled() or task.exception() is not None:
             return
         self._known[key] = (since, task.result())
@@ -440,9 +458,9 @@ def load_account(key: str) -> Account | None:
     if address.former_secret and (address.former_secret_until is None or address.former_secret_until > now):
         secrets.append(address.former_secret)
     instances = [(address.instance, address.instance_id)] if address.instance else []
-    for former in address.former_instances if address.instance else []:
-        if datetime.fromisoformat(former["until"]) > now:
-            instances.append((former["name"], former.get("id", "")))
+    if instances:
+        live = (former for former in address.former_instances if datetime.fromisoformat(former["until"]) > now)
+        instances.extend((former["name"], former.get("id", "")) for former in live)
     return Account(address.pk, address.org_id, address.number_id, Proof(address.auth), tuple(secrets), tuple(instances))
 
 

@@ -1,6 +1,6 @@
 """What one acknowledgement costs: our endpoint as deployed, and a bare insert on the same database, in turns.
 
-    python -m tests.bench.ack      ROUNDS=5 SECONDS=3 by default
+python -m tests.bench.ack      ROUNDS=5 SECONDS=3 by default
 """
 
 import asyncio
@@ -18,7 +18,16 @@ from typing import Any
 import psutil
 import uvloop
 
-from tests.bench.harness import bench_database, cpu_seconds, heading, percentile, postmaster, server_cpu, spread, web_server
+from tests.bench.harness import (
+    bench_database,
+    cpu_seconds,
+    heading,
+    percentile,
+    postmaster,
+    server_cpu,
+    spread,
+    web_server,
+)
 
 COMMAND = "python -m tests.bench.ack"
 CONNECTIONS = 16
@@ -129,7 +138,12 @@ def signed(path: str, amount: int) -> Any:
     for _ in range(amount):
         body["data"]["key"]["id"] = f"BENCH{next(numbers):011}"
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()  # as axios writes it
-        headers = {"Host": "localhost", "Content-Type": "application/json", "User-Agent": "axios/1.7.9", "Content-Length": str(len(content))}
+        headers = {
+            "Host": "localhost",
+            "Content-Type": "application/json",
+            "User-Agent": "axios/1.7.9",
+            "Content-Length": str(len(content)),
+        }
         headers |= auth.sign(SECRET, content, now=datetime.now(UTC))
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         requests.append(f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + content)
@@ -203,14 +217,17 @@ def report(runs: dict[str, list[Run]], *, acknowledged: int, stored: int, first:
     pairs = list(zip(runs[OURS], runs[FLOOR], strict=True))
     ratios = [ours.rate / floor.rate for ours, floor in pairs]
     tails = [ours.p99 / floor.p99 for ours, floor in pairs]
-    heading(f"Acknowledgement over {CONNECTIONS} connections, {ROUNDS} rounds of {SECONDS:.0f} s each in turns", COMMAND)
+    heading(
+        f"Acknowledgement over {CONNECTIONS} connections, {ROUNDS} rounds of {SECONDS:.0f} s each in turns", COMMAND
+    )
     print("| | answers/s | CPU-ms web | CPU-ms PostgreSQL | p50 ms | p99 ms |\n|---|---|---|---|---|---|")
     for kind, label in ((OURS, "our endpoint, everything in"), (FLOOR, "bare ASGI + one insert")):
         done = runs[kind]
         middle = [percentile(run.times, 0.5) * 1000 for run in done]
         print(
             f"| {label} | {spread([run.rate for run in done], '', 0)} | {spread([run.web_ms for run in done])}"
-            f" | {spread([run.database_ms for run in done])} | {spread(middle, '', 1)} | {spread([run.p99 for run in done], '', 1)} |"
+            f" | {spread([run.database_ms for run in done])} | {spread(middle, '', 1)}"
+            f" | {spread([run.p99 for run in done], '', 1)} |"
         )
     cpu = statistics.median(run.web_ms for run in runs[OURS])
     print(

@@ -11,7 +11,7 @@ from typing import Any
 from psycopg_pool import AsyncConnectionPool
 
 CONNECTIONS = 16
-TABLE = "CREATE TABLE IF NOT EXISTS public.bench_floor (id bigserial PRIMARY KEY, key text UNIQUE NOT NULL, body text NOT NULL)"
+TABLE = "CREATE TABLE public.bench_floor (id bigserial PRIMARY KEY, key text UNIQUE NOT NULL, body text NOT NULL)"
 INSERT = "INSERT INTO public.bench_floor (key, body) VALUES (%s, %s) ON CONFLICT (key) DO NOTHING"
 Call = Callable[..., Awaitable[Any]]
 

@@ -18,9 +18,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--org", metavar="SLUG", required=True)
         parser.add_argument("--name", required=True, help="what people call the number")
-        parser.add_argument("--auth", choices=[proof.value for proof in Proof], required=True, help="how webhooks prove themselves")
+        parser.add_argument(
+            "--auth", choices=[proof.value for proof in Proof], required=True, help="how webhooks prove themselves"
+        )
         parser.add_argument("--secret", required=True, help="HMAC key, JWT key or token")
-        parser.add_argument("--mode", choices=Number.Mode.values, default=Number.Mode.ALL, help="how far the AI is live (all)")
+        parser.add_argument(
+            "--mode", choices=Number.Mode.values, default=Number.Mode.ALL, help="how far the AI is live (all)"
+        )
         parser.add_argument("--evolution-url", metavar="U", help="address of the Evolution API")
         parser.add_argument("--api-key", metavar="K", help="its key")
         parser.add_argument("--instance", metavar="I", default="", help="the number's name there")
@@ -42,7 +46,9 @@ class Command(BaseCommand):
         except Refused as refused:
             raise CommandError(str(refused)) from None
         path = webhook_path(address)
-        self.stdout.write(json.dumps({"webhook_path": path}) if options["json"] else f"Webhooks of {options['name']} go to {path}")
+        self.stdout.write(
+            json.dumps({"webhook_path": path}) if options["json"] else f"Webhooks of {options['name']} go to {path}"
+        )
 
     def provider(self, options: dict[str, Any]) -> Provider | None:
         url, key, instance = options["evolution_url"], options["api_key"], options["instance"]

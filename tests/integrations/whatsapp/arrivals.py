@@ -25,7 +25,9 @@ PAYLOADS = Path(__file__).resolve().parents[2] / "payloads" / "whatsapp"
 WAIT_SECONDS = 10.0
 
 
-def make_number(slug: str = "acme", proof: auth.Proof = auth.Proof.HMAC, *, instance: str = "", secret: str = SECRET) -> ChannelAddress:
+def make_number(
+    slug: str = "acme", proof: auth.Proof = auth.Proof.HMAC, *, instance: str = "", secret: str = SECRET
+) -> ChannelAddress:
     """A number of the org whose webhooks prove themselves by `proof`."""
     provider = Provider("http://127.0.0.1:9", "key", instance) if instance else None
     return add_number(Org.objects.get(slug=slug), "Sales", proof=proof, secret=secret, provider=provider)
@@ -69,7 +71,9 @@ def proof_of(address: ChannelAddress, body: bytes, *, secret: str | None = None)
 @contextmanager
 def serve(door: Door) -> Iterator[int]:
     """The door behind a real server; gives the port, and closes the door at the end."""
-    server = uvicorn.Server(uvicorn.Config(door, log_level="critical", lifespan="off", proxy_headers=False, timeout_graceful_shutdown=1))
+    server = uvicorn.Server(
+        uvicorn.Config(door, log_level="critical", lifespan="off", proxy_headers=False, timeout_graceful_shutdown=1)
+    )
     listener = socket.create_server(("127.0.0.1", 0))
 
     async def run() -> None:

@@ -27,7 +27,11 @@ def add(**changes: Any) -> str:
 def nothing_added(acme: Org) -> bool:
     with in_org(acme):
         numbers = Number.objects.exists()
-    return not numbers and not ChannelAddress.objects.exists() and not AuditEntry.objects.filter(action=Action.NUMBER_ADDED).exists()
+    return (
+        not numbers
+        and not ChannelAddress.objects.exists()
+        and not AuditEntry.objects.filter(action=Action.NUMBER_ADDED).exists()
+    )
 
 
 def test_it_prints_the_webhook_path_as_json(acme: Org) -> None:
@@ -37,7 +41,12 @@ def test_it_prints_the_webhook_path_as_json(acme: Org) -> None:
     assert found is not None
     account = load_account(found[1])
     assert account is not None
-    assert (account.org_id, account.proof, account.secrets, account.instances) == (acme.pk, "hmac", ("0123456789abcdef",), (("t_1", ""),))
+    assert (account.org_id, account.proof, account.secrets, account.instances) == (
+        acme.pk,
+        "hmac",
+        ("0123456789abcdef",),
+        (("t_1", ""),),
+    )
     with in_org(acme):
         number = Number.objects.get(pk=account.number_id)
     assert (number.name, number.mode, number.state) == ("Sales", Number.Mode.ALL, LinkState.OPEN)

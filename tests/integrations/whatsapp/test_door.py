@@ -15,7 +15,7 @@ from django.core.files.storage import default_storage
 from django.db import connection
 
 from integrations.models import KEPT_BYTES, Quarantine
-from integrations.whatsapp import auth, webhook
+from integrations.whatsapp import auth, webhook, wire
 from integrations.whatsapp.numbers import webhook_path
 from integrations.whatsapp.webhook import Accounts, Door
 from orgs import ingest
@@ -37,6 +37,10 @@ from tests.integrations.whatsapp.arrivals import (
 )
 
 CAP = 100_000
+KILL = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE application_name = 'qify-sdr ingest' AND pid <> pg_backend_pid()"
+)
 
 
 @pytest.fixture
@@ -99,7 +103,9 @@ def test_a_body_changed_on_its_way_gets_401(port: int, number: ChannelAddress) -
     assert nothing_kept()
 
 
-def test_after_many_failures_a_network_hears_429_but_an_authentic_sender_never(port: int, number: ChannelAddress) -> None:
+def test_after_many_failures_a_network_hears_429_but_an_authentic_sender_never(
+    port: int, number: ChannelAddress
+) -> None:
     body = raw(text("M1"))
     answers = [post(port, webhook_path(number), body, {auth.SIGNATURE: "0" * 64}) for _ in range(webhook.FAILURES + 3)]
     assert [answer.status for answer in answers] == [401] * webhook.FAILURES + [429] * 3
@@ -110,7 +116,13 @@ def test_after_many_failures_a_network_hears_429_but_an_authentic_sender_never(p
 
 @pytest.mark.parametrize(
     "path",
-    ["/hooks/whatsapp/" + "x" * 43 + "/", "/hooks/whatsapp/", "/hooks/whatsapp/short/", "/hooks/whatsapp/%00%00/", "/hooks/whatsapp/a/b/"],
+    [
+        "/hooks/whatsapp/" + "x" * 43 + "/",
+        "/hooks/whatsapp/",
+        "/hooks/whatsapp/short/",
+        "/hooks/whatsapp/%00%00/",
+        "/hooks/whatsapp/a/b/",
+    ],
 )
 def test_an_address_that_does_not_exist_is_404(port: int, path: str) -> None:
     assert post(port, path, raw(text("M1"))).status == 404
@@ -125,7 +137,9 @@ def test_without_its_slash_an_address_is_404_and_never_a_redirect(port: int, num
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS", "HEAD"])
-def test_other_methods_are_405_whether_or_not_the_address_exists(port: int, number: ChannelAddress, method: str) -> None:
+def test_other_methods_are_405_whether_or_not_the_address_exists(
+    port: int, number: ChannelAddress, method: str
+) -> None:
     for path in (webhook_path(number), "/hooks/whatsapp/" + "x" * 43 + "/"):
         answer = post(port, path, b"", method=method)
         assert (answer.status, answer.headers["Allow"]) == (405, "POST")
@@ -215,7 +229,9 @@ def test_a_secret_changed_a_moment_ago_is_known_before_anybody_hears_401(port: i
     assert Received.objects.count() == 2
 
 
-def test_a_removed_address_is_gone_within_seconds(port: int, number: ChannelAddress, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_removed_address_is_gone_within_seconds(
+    port: int, number: ChannelAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(webhook, "CACHED_FOR", 0.05)
     assert deliver(port, number, raw(text("M1"))) == 200
     number_path, headers = webhook_path(number), proof_of(number, raw(text("M2")))
@@ -237,7 +253,9 @@ def test_secrets_noise_and_groups_are_stripped_before_anything_is_stored(port: i
     assert json.loads(received.body)["data"]["message"] == {"conversation": "Oi"}
 
 
-def test_an_embedded_file_goes_to_the_file_store(port: int, number: ChannelAddress, settings: Any, tmp_path: Any) -> None:
+def test_an_embedded_file_goes_to_the_file_store(
+    port: int, number: ChannelAddress, settings: Any, tmp_path: Any
+) -> None:
     settings.MEDIA_ROOT = str(tmp_path)
     body = payload("04-upsert-image-base64") | {"instance": INSTANCE}
     encoded = body["data"]["message"]["base64"]
@@ -271,9 +289,7 @@ def test_a_database_that_does_not_answer_is_503_in_less_than_two_seconds(
             blocking.execute("LOCK TABLE orgs_received IN ACCESS EXCLUSIVE MODE")
         else:
             monkeypatch.setattr(ingest, "parameters", lambda: {**real, "host": "127.0.0.1", "port": "9"})
-            blocking.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'qify-sdr ingest' AND pid <> pg_backend_pid()"
-            )
+            blocking.execute(KILL)
         started = time.monotonic()
         body = raw(text("M1"))
         answer = post(port, webhook_path(number), body, proof_of(number, body))
@@ -360,7 +376,7 @@ def door_without_sockets() -> Any:
 def test_unknown_addresses_are_remembered_in_bounded_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook, "CACHED_MOST", 10)
     asked: list[str] = []
-    monkeypatch.setattr(webhook, "load_account", lambda key: asked.append(key))
+    monkeypatch.setattr(webhook, "load_account", asked.append)
 
     async def run() -> None:
         async def in_thread(function: Any) -> Any:
@@ -374,3 +390,47 @@ def test_unknown_addresses_are_remembered_in_bounded_room(monkeypatch: pytest.Mo
 
     asyncio.run(run())
     assert len(asked) == 50
+
+
+def test_a_bug_of_ours_loses_no_authentic_body(
+    port: int, number: ChannelAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(wire, "strip", fail)
+    body = raw(text("M1"))
+    assert deliver(port, number, body) == 200
+    assert [(kept.reason, bytes(kept.body)) for kept in quarantined()] == [(Quarantine.Reason.UNREADABLE, body)]
+
+
+def test_one_look_up_serves_all_who_ask_and_a_newer_one_those_who_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(webhook, "load_account", asked.append)
+
+    async def run() -> None:
+        async def in_thread(function: Any) -> Any:
+            await asyncio.sleep(0.01)
+            return function()
+
+        accounts = Accounts(in_thread)
+        await asyncio.gather(*(accounts.get("key") for _ in range(20)))
+        assert len(asked) == 1
+        first = asyncio.ensure_future(accounts.get("other"))
+        await asyncio.sleep(0)
+        # Asks in the same turn of the loop in which the first look-up ends, before it has been put away.
+        _, task = accounts._asking["other"]
+        while not task.done():  # noqa: ASYNC110  # to stop at exactly that turn of the loop
+            await asyncio.sleep(0)
+        late = accounts.get("other", newer_than=time.monotonic())
+        await asyncio.wait_for(asyncio.gather(first, late), 5)
+        assert len(asked) == 3
+
+    asyncio.run(run())
+
+
+def test_the_web_server_sends_webhooks_past_django(committed_module: None) -> None:
+    from sdr import asgi
+
+    assert asgi._route("/hooks/whatsapp/key/") is asgi.whatsapp
+    assert asgi._route("/hooks/other/") is asgi.bridge

@@ -15,6 +15,10 @@ from orgs.ingest import Arrival, Ingest, QueueFull, Unavailable, Unstorable
 from orgs.models import Due, Received
 
 LOCK = "LOCK TABLE public.orgs_received IN ACCESS EXCLUSIVE MODE"
+KILL = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE application_name = 'qify-sdr ingest' AND pid <> pg_backend_pid()"
+)
 AT_COMMIT = """
 CREATE FUNCTION public.at_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN NULL; END $$;
 CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON public.orgs_received
@@ -92,7 +96,9 @@ def test_it_stores_a_delivery_once(shared: None) -> None:
 
 
 @pytest.mark.parametrize(
-    "poison", [{"body": "\x00"}, {"body": "\ud800"}, {"key": "k" * 201}, {"org_id": 2**70}], ids=["nul", "half", "long", "number"]
+    "poison",
+    [{"body": "\x00"}, {"body": "\ud800"}, {"key": "k" * 201}, {"org_id": 2**70}],
+    ids=["nul", "half", "long", "number"],
 )
 def test_it_refuses_only_the_row_that_cannot_be_stored(shared: None, poison: dict[str, Any]) -> None:
     bad = arrival(**{"key": "bad", **poison})
@@ -107,7 +113,9 @@ def test_it_refuses_only_the_row_that_cannot_be_stored(shared: None, poison: dic
 
 def test_it_survives_a_deadlock(shared: None, monkeypatch: pytest.MonkeyPatch) -> None:
     real = ingest.parameters()
-    monkeypatch.setattr(ingest, "parameters", lambda: {**real, "options": real["options"] + " -c deadlock_timeout=100ms"})
+    monkeypatch.setattr(
+        ingest, "parameters", lambda: {**real, "options": real["options"] + " -c deadlock_timeout=100ms"}
+    )
     insert = ingest.INSERT
     tries: list[int] = []
 
@@ -180,7 +188,9 @@ def test_a_server_that_hangs_is_given_up_in_time_and_used_again_later(
 ) -> None:
     real = ingest.parameters()
     if not obeys:
-        monkeypatch.setattr(ingest, "parameters", lambda: {**real, "options": "-c statement_timeout=0 -c lock_timeout=0"})
+        monkeypatch.setattr(
+            ingest, "parameters", lambda: {**real, "options": "-c statement_timeout=0 -c lock_timeout=0"}
+        )
 
     async def work(one: Ingest, blocking: Any) -> float:
         await one.put(arrival("before"))
@@ -220,9 +230,7 @@ def test_a_connection_that_died_unnoticed_costs_nobody_an_answer(shared: None) -
     async def work(one: Ingest) -> None:
         await one.put(arrival("before"))
         with other_session() as other:
-            other.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'qify-sdr ingest' AND pid <> pg_backend_pid()"
-            )
+            other.execute(KILL)
         await one.put(arrival("after"))
 
     with_ingest(work)

@@ -55,7 +55,7 @@ def claim() -> Claimed:
 def run(acme: Org, row: Claimed | None = None, *, attempt: int = 1) -> None:
     """What a shift does with one claimed row, in its org."""
     row = row or claim()
-    work = jobs.Work(Claimed(**{**row.__dict__, "attempts": attempt}), lambda *_: None)  # type: ignore[arg-type,return-value]
+    work = jobs.Work(Claimed(**{**row.__dict__, "attempts": attempt}), lambda *_: None)  # type: ignore[arg-type]
     with in_org(acme):
         tasks.take_in(work)
     Due.objects.finish([row])
@@ -85,7 +85,9 @@ def test_the_same_message_in_another_delivery_is_stored_once(acme: Org, arrive: 
     assert not Received.objects.exists()
 
 
-def test_a_failure_in_the_middle_leaves_everything_as_it_was(acme: Org, arrive: Arrive, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_in_the_middle_leaves_everything_as_it_was(
+    acme: Org, arrive: Arrive, monkeypatch: pytest.MonkeyPatch
+) -> None:
     arrive(text("M1"))
     real = intake.handle
 
@@ -96,7 +98,7 @@ def test_a_failure_in_the_middle_leaves_everything_as_it_was(acme: Org, arrive: 
     monkeypatch.setattr(intake, "handle", fail_at_the_end)
     row = claim()
     with pytest.raises(IntegrityError), in_org(acme):
-        tasks.take_in(jobs.Work(row, lambda *_: None))  # type: ignore[arg-type,return-value]
+        tasks.take_in(jobs.Work(row, lambda *_: None))  # type: ignore[arg-type]
     with in_org(acme):
         assert not Message.objects.exists()
     assert Received.objects.count() == 1
@@ -112,14 +114,20 @@ def test_what_nobody_can_read_is_quarantined_in_its_org(acme: Org, globex: Org, 
     run(acme)
     with in_org(acme):
         one = Quarantine.objects.get()
-    assert (one.reason, one.number_id, one.context) == (Quarantine.Reason.UNREADABLE, received.number_id, {"request_id": "r1"})
+    assert (one.reason, one.number_id, one.context) == (
+        Quarantine.Reason.UNREADABLE,
+        received.number_id,
+        {"request_id": "r1"},
+    )
     assert bytes(one.body).decode() == received.body
     assert one.received_at == received.received_at
     assert kept(globex) == []
     assert not Received.objects.exists()
 
 
-def test_what_fails_every_time_is_quarantined_in_the_end(acme: Org, arrive: Arrive, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_every_time_is_quarantined_in_the_end(
+    acme: Org, arrive: Arrive, monkeypatch: pytest.MonkeyPatch
+) -> None:
     received = arrive(text("M1"))
 
     def fail(*args: Any, **kwargs: Any) -> None:
@@ -128,7 +136,7 @@ def test_what_fails_every_time_is_quarantined_in_the_end(acme: Org, arrive: Arri
     monkeypatch.setattr(intake, "handle", fail)
     row = claim()
     with pytest.raises(RuntimeError), in_org(acme):
-        tasks.take_in(jobs.Work(Claimed(**{**row.__dict__, "attempts": tasks.TRIES}), lambda *_: None))  # type: ignore[arg-type,return-value]
+        tasks.take_in(jobs.Work(Claimed(**{**row.__dict__, "attempts": tasks.TRIES}), lambda *_: None))  # type: ignore[arg-type]
     assert kept(acme) == []
     run(acme, row, attempt=tasks.TRIES + 1)
     assert kept(acme) == [(Quarantine.Reason.FAILED, received.body.encode())]
@@ -144,7 +152,9 @@ def test_a_number_that_is_gone_leaves_its_bodies_in_quarantine(acme: Org, arrive
     assert kept(acme) == [(Quarantine.Reason.NUMBER_GONE, received.body.encode())]
 
 
-def test_what_must_be_looked_at_later_stays_and_is_due_then(acme: Org, arrive: Arrive, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_must_be_looked_at_later_stays_and_is_due_then(
+    acme: Org, arrive: Arrive, monkeypatch: pytest.MonkeyPatch
+) -> None:
     arrive(text("M1"), request_id="r1")
     until = datetime.now(UTC) + timedelta(seconds=10)
 

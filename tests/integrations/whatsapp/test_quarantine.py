@@ -46,11 +46,18 @@ def test_a_readable_body_can_be_put_back_into_the_queue(acme: Org) -> None:
         assert one.replay(address.pk)
         assert Quarantine.objects.get().replayed_at is not None
     received = Received.objects.get()
-    assert (received.org_id, received.address_id, received.number_id, received.body.encode()) == (acme.pk, address.pk, address.number_id, body)
+    assert (received.org_id, received.address_id, received.number_id, received.body.encode()) == (
+        acme.pk,
+        address.pk,
+        address.number_id,
+        body,
+    )
     assert Due.objects.get().ref == str(received.pk)
 
 
-@pytest.mark.parametrize(("body", "size"), [(b"\xff", None), (b"[]", None), (b"{}", 70_000)], ids=["bytes", "list", "cut"])
+@pytest.mark.parametrize(
+    ("body", "size"), [(b"\xff", None), (b"[]", None), (b"{}", 70_000)], ids=["bytes", "list", "cut"]
+)
 def test_what_is_no_whole_object_is_not_put_back(acme: Org, body: bytes, size: int | None) -> None:
     with in_org(acme):
         one = keep(body, size=size)
