@@ -142,7 +142,7 @@ def receive_lead(
 def receive_own(
     number: Number, conversation: Conversation, incoming: Incoming, *, received_at: datetime, is_recovered: bool
 ) -> Message | None:
-    """One from our side that is not in our outbox: somebody wrote on the company's phone (contracts/evolution.md 5.5)."""
+    """From our side, not in our outbox: it came from the company's phone (contracts/evolution.md 5.5)."""
     under_way = (
         conversation.messages.filter(state__in=[Message.State.SENDING, Message.State.UNKNOWN]).order_by("seq").first()
     )
@@ -458,7 +458,7 @@ def settle(message: Message, *, provider_id: str, sent_at: datetime | None) -> N
     want("send", message.conversation_id)
 
 
-# --- Owners ----------------------------------------------------------------------------------------------------------
+# --- Owners ---------------------------------------------------------------------------------------------------------
 def take_over(conversation: Conversation, *, person_id: int | None, source: str) -> None:
     """The conversation belongs to a person from now on; what the AI had queued never leaves. The row must be locked.
 
@@ -540,7 +540,7 @@ def link(number: Number, update: LinkUpdate) -> None:
     number.save(update_fields=fields)
 
 
-# --- Late work -----------------------------------------------------------------------------------------------------------
+# --- Late work ------------------------------------------------------------------------------------------------------
 def want_turn(conversation: Conversation, settings: AgentVersion, *, text: str) -> None:
     """Let the AI look at this conversation once it is quiet for a while; each message restarts the wait, bounded."""
     batching = timedelta(seconds=settings.batching_seconds)
@@ -563,7 +563,7 @@ def want(kind: str, ref: int, *, at: datetime | None = None) -> None:
 
 def org_id() -> int:
     """The org that is entered. Raises AttributeError outside one, which is a mistake of the caller."""
-    return int(connection.tenant.pk)
+    return int(connection.tenant.pk)  # type: ignore[attr-defined]
 
 
 def locked(conversation_id: int) -> Conversation:

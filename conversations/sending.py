@@ -183,7 +183,7 @@ def show_typing(claim: Claim) -> None:
 
 
 def reclaim(claim: Claim) -> Claim | None:
-    """After the typing pause: still ours to send? A takeover meanwhile cancelled nothing that is SENDING, so ask again."""
+    """After the typing pause: still ours to send? A takeover cancels nothing that is SENDING: ask again."""
     with transaction.atomic():
         message = Message.objects.select_related("conversation").filter(pk=claim.message_id).first()
         if message is None:

@@ -48,7 +48,9 @@ class DueQueue:
             recycle_connection()
 
 
-def run_shift(*, length: timedelta = LENGTH, stop: Callable[[], bool] = lambda: False, threads: int = jobs.THREADS) -> int:
+def run_shift(
+    *, length: timedelta = LENGTH, stop: Callable[[], bool] = lambda: False, threads: int = jobs.THREADS
+) -> int:
     """Work for `length`, woken by the bell; ends early when `stop` says so or the parent process is gone.
 
     Out: how many rows were worked on.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 from django_q.models import Schedule
 
-from orgs import deletion, departure, mail, ratelimit
+from orgs import deletion, departure, mail, ratelimit, shift_cluster
 from orgs.models import Heartbeat
 
 
@@ -21,12 +21,14 @@ class Repeat:
 
 REPEATS = (
     Repeat("worker: heartbeat", "orgs.tasks.beat", 1),
+    Repeat("shifts: call", "orgs.tasks.call_shift", 1),
     Repeat("mail: sweep", "orgs.tasks.sweep_mail", 1),
     Repeat("mail: prune", "orgs.tasks.prune_mail", 60),
     Repeat("people: prune", "orgs.tasks.prune_people", 24 * 60),
     Repeat("rate limits: prune", "orgs.tasks.prune_rate_limits", 60),
     Repeat("orgs: purge", "orgs.tasks.purge_orgs", 60),
     Repeat("integrations: prune", "integrations.tasks.prune", 60),
+    Repeat("conversations: invariants", "conversations.tasks.watch_invariants", 5),
 )
 
 
@@ -44,6 +46,15 @@ def beat() -> None:
     Heartbeat.objects.update_or_create(
         name=f"worker@{socket.gethostname()}"[:120], defaults={"kind": "worker", "beat_at": timezone.now()}
     )
+
+
+def shift() -> int:
+    """Work a shift: runs in the cluster of `manage.py shifts`."""
+    return shift_cluster.work()
+
+
+def call_shift() -> None:
+    shift_cluster.call_if_none_waits()
 
 
 def send_mail(pk: int) -> None:

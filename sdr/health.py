@@ -26,6 +26,7 @@ from django.core.files.storage import default_storage
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
+from orgs import shift_cluster
 from orgs.routing import tenant_labels
 from orgs.schemas import org_version, public_version
 from sdr.lib.metrics import bearer_matches, metrics_view
@@ -35,6 +36,7 @@ DEEP_SECONDS = 5.0
 CONNECT_SECONDS = 2  # libpq takes whole seconds
 STATEMENT_MS = 1_500
 HEARTBEAT_AGE = timedelta(minutes=3)
+SHIFT_AGE = timedelta(minutes=5)
 QUEUE_AGE = timedelta(minutes=2)
 MAIL_AGE = timedelta(minutes=10)
 DISK_FREE_BYTES = 200 * 1024 * 1024
@@ -116,13 +118,26 @@ def check_broker(connection: Connection) -> str:
 
 def check_workers(connection: Connection) -> str:
     """A worker ran its heartbeat within three minutes."""
-    row = connection.execute("SELECT max(beat_at) > now() - %s FROM orgs_heartbeat", [HEARTBEAT_AGE]).fetchone()
-    return OK if row is not None and row[0] else f"no sign of life of a worker for {HEARTBEAT_AGE}"
+    return OK if _beats(connection, "worker", HEARTBEAT_AGE) else f"no sign of life of a worker for {HEARTBEAT_AGE}"
+
+
+def check_shifts(connection: Connection) -> str:
+    """A shift began within five minutes: one lasts 45 s, and minutes more when something long is to be ended."""
+    return OK if _beats(connection, shift_cluster.HEARTBEAT, SHIFT_AGE) else f"no shift has begun for {SHIFT_AGE}"
+
+
+def _beats(connection: Connection, kind: str, age: timedelta) -> bool:
+    row = connection.execute(
+        "SELECT max(beat_at) > now() - %s FROM orgs_heartbeat WHERE kind = %s", [age, kind]
+    ).fetchone()
+    return row is not None and bool(row[0])
 
 
 def check_queue(connection: Connection) -> str:
-    """No task has waited for long. (A task's `lock` is the moment from which it may run.)"""
-    row = connection.execute("SELECT count(*) FROM django_q_ormq WHERE lock < now() - %s", [QUEUE_AGE]).fetchone()
+    """No task has waited for long. (A task's `lock` is the moment from which it may run.) Calls for shifts may wait."""
+    row = connection.execute(
+        "SELECT count(*) FROM django_q_ormq WHERE lock < now() - %s AND key <> %s", [QUEUE_AGE, shift_cluster.QUEUE]
+    ).fetchone()
     late = row[0] if row is not None else 0
     return OK if not late else f"{late} tasks have waited longer than {QUEUE_AGE}"
 
@@ -256,6 +271,7 @@ _DEEP = Probe(
         "migrations": check_migrations,
         "broker": check_broker,
         "workers": check_workers,
+        "shifts": check_shifts,
         "queue": check_queue,
         "mail": check_mail,
         "orgs": check_orgs,

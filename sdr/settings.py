@@ -452,6 +452,17 @@ Q_CLUSTER = {
     "bulk": 1,
     "label": "Jobs",
     "guard_cycle": 1,
+    "ALT_CLUSTERS": {
+        "shifts": {  # manage.py shifts: each of its workers works one shift after another
+            "workers": envint("SHIFT_WORKERS", 2, minimum=1),
+            "timeout": 240,  # 45 s, then the longest kind (150 s), and room to give rows back
+            "retry": 300,
+            "queue_limit": 1,  # a call fetched ahead is one that no other machine can answer
+            "max_attempts": 1,  # a shift is called for anew, not tried again
+            "poll": 0.2,
+            "scheduler": False,  # of ours only the other cluster keeps schedules
+        }
+    },
 }
 
 # --- Seeing ------------------------------------------------------------------------------------------------------
@@ -464,7 +475,7 @@ LOGGING = logs.config(
 
 # --- Ports: who implements what ------------------------------------------------------------------------------------
 SDR_BRAINS = {"echo": "conversations.echo.EchoBrain"}
-SDR_TRANSPORT = "integrations.whatsapp.transport.EvolutionTransport"
+SDR_TRANSPORT = "integrations.whatsapp.transport.for_number"
 SDR_PACING = envbool("SDR_PACING", True)  # off only to measure: numbers then send as fast as they can
 
 # --- Stripe (billing comes later; these must stand before the first migration) ----------------------------------

@@ -25,11 +25,8 @@ class Phone:
         with self.lock:
             self.sent.append((jid, text))
             provider_id = f"OUT{len(self.sent)}"
-            self.log.append(
-                Incoming(
-                    provider_id, ChatAddress(jid, phone=jid.partition("@")[0]), True, timezone.now(), MessageKind.TEXT, text
-                )
-            )
+            chat = ChatAddress(jid, phone=jid.partition("@")[0])
+            self.log.append(Incoming(provider_id, chat, True, timezone.now(), MessageKind.TEXT, text))
         return Sent(provider_id, jid, timezone.now())
 
 

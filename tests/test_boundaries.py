@@ -82,7 +82,9 @@ def test_only_tests_and_the_demo_import_stand_ins() -> None:
         f"{path} imports {name}"
         for path, tree in modules(*CODE)
         for name in imported(tree)
-        if "standin" in name.split(".") and not path.startswith("sdr/local/") and not re.search(r"/standin(\.py$|/)", path)
+        if "standin" in name.split(".")
+        and not path.startswith("sdr/local/")
+        and not re.search(r"/standin(\.py$|/)", path)
     ]
     assert guilty == []
 

@@ -7,7 +7,7 @@ from conversations.models.conversation import Conversation
 
 
 class Turn(models.Model):
-    """Everything up to `up_to_seq`, answered once. Retaking replaces `attempt_token`: the former taker writes nothing."""
+    """All up to `up_to_seq`, answered once. Retaking replaces `attempt_token`: the former taker writes nothing."""
 
     class State(models.TextChoices):
         OPEN = "open"

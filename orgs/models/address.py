@@ -16,7 +16,7 @@ class ChannelAddress(models.Model):
     class Auth(models.TextChoices):
         HMAC = "hmac"
         JWT = "jwt"
-        TOKEN = "token"
+        TOKEN = "token"  # noqa: S105
 
     org = models.ForeignKey("orgs.Org", on_delete=models.CASCADE, related_name="channel_addresses")
     number_id = models.BigIntegerField()

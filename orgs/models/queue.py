@@ -1,7 +1,7 @@
-"""The two queues, both public so that one query finds the next work of all orgs: what arrived, and what is due (DESIGN 3).
+"""The two queues, public so that one query finds the next work of all orgs: what arrived, what is due (DESIGN 3).
 
-Everything that must be exact is one SQL statement here. `token` says who holds a row, `lease_until` how long, `generation`
-how often it was wanted: an upsert raises the generation and never touches the lease, and finishing deletes only the
+Everything that must be exact is one SQL statement here. `token` says who holds a row, `lease_until` how long,
+`generation` how often it was wanted: an upsert raises the generation and never touches the lease, and finishing deletes only the
 generation that was claimed, so news that comes while a row is being worked on is never lost.
 """
 
@@ -95,7 +95,7 @@ class DueQuerySet(models.QuerySet["Due"]):
                 "shares": [want.share for want in wants], "lease": lease.total_seconds(), "after": after_org,
                 "ring": RING_ORGS, "token": uuid4(),
             })  # fmt: skip
-            return [Claimed(*row[:-1], context=_decoded(row[-1])) for row in cursor.fetchall()]
+            return [claimed_from(row) for row in cursor.fetchall()]
 
     def renew(self, rows: Iterable[Claimed], *, lease: timedelta) -> set[int]:
         """Lengthen the leases of rows that are still ours. Out: the ids that were; the others are lost to us."""
@@ -133,7 +133,7 @@ class DueQuerySet(models.QuerySet["Due"]):
             cursor.execute(RETRY, {
                 "id": row.id, "token": row.token, "generation": row.generation, "at": at, "error": error[:ERROR_CHARS],
             })  # fmt: skip
-            return cursor.rowcount == 1
+            return bool(cursor.rowcount == 1)
 
     def release(self, rows: Iterable[Claimed]) -> None:
         """Give rows back untouched (a graceful stop): whoever comes next may claim them at once."""
@@ -143,15 +143,20 @@ class DueQuerySet(models.QuerySet["Due"]):
                 cursor.execute(RELEASE, {"ids": ids, "tokens": tokens})
 
     def bury(self, row: Claimed, *, reason: str) -> bool:
-        """Give up: the row stays as a dead letter with a reason a person understands, until replayed or wanted again."""
+        """Give up: the row stays as a dead letter with a reason people understand, until replayed or wanted again."""
         with connection.cursor() as cursor:
             cursor.execute(BURY, {"id": row.id, "token": row.token, "reason": reason[:ERROR_CHARS]})
-            return cursor.rowcount == 1
+            return bool(cursor.rowcount == 1)
 
     def replay(self) -> int:
         """Bring the dead letters of this query back, due now. Out: how many."""
         return self.dead().update(
-            dead_at=None, attempts=0, due_at=timezone.now(), generation=models.F("generation") + 1, token=None, lease_until=None
+            dead_at=None,
+            attempts=0,
+            due_at=timezone.now(),
+            generation=models.F("generation") + 1,
+            token=None,
+            lease_until=None,
         )
 
 
@@ -163,7 +168,8 @@ CLAIM_LOCK = 0x5D4_0003
 UPSERT = """
 INSERT INTO public.orgs_due AS due
        (org_id, kind, ref, due_at, wanted_since, generation, priority, context, attempts, last_error)
-VALUES (%(org)s, %(kind)s, %(ref)s, coalesce(%(at)s, statement_timestamp()), statement_timestamp(), 1, %(priority)s, %(context)s, 0, '')
+VALUES (%(org)s, %(kind)s, %(ref)s, coalesce(%(at)s, statement_timestamp()), statement_timestamp(),
+        1, %(priority)s, %(context)s, 0, '')
 ON CONFLICT (org_id, kind, ref) DO UPDATE SET
     generation = due.generation + 1,
     due_at = CASE WHEN %(cap)s::float8 IS NULL OR due.dead_at IS NOT NULL THEN excluded.due_at
@@ -175,10 +181,12 @@ ON CONFLICT (org_id, kind, ref) DO UPDATE SET
     dead_at = NULL
 """
 
-# A walk over the orgs that have something due (one index probe each), in a ring that starts behind the last claim's orgs:
+# A walk over the orgs that have something due (one index probe each), a ring that starts behind the last claim's orgs:
 # a busy org with ten thousand rows is one step of it. Then for each org at most what is left of its share.
 CLAIM = """
-WITH RECURSIVE want AS (SELECT * FROM unnest(%(kinds)s::text[], %(slots)s::int[], %(shares)s::int[]) AS w(kind, slots, share)),
+WITH RECURSIVE want AS (
+    SELECT * FROM unnest(%(kinds)s::text[], %(slots)s::int[], %(shares)s::int[]) AS w(kind, slots, share)
+),
 ahead AS (
     SELECT w.kind, d.org_id, 1 AS n FROM want w, LATERAL (
         SELECT org_id FROM public.orgs_due WHERE dead_at IS NULL AND kind = w.kind AND org_id > %(after)s
@@ -223,7 +231,8 @@ chosen AS (
 locked AS (
     SELECT d.id FROM public.orgs_due d
     WHERE d.id IN (SELECT id FROM chosen)
-      AND d.dead_at IS NULL AND d.due_at <= statement_timestamp() AND (d.lease_until IS NULL OR d.lease_until < statement_timestamp())
+      AND d.dead_at IS NULL AND d.due_at <= statement_timestamp()
+      AND (d.lease_until IS NULL OR d.lease_until < statement_timestamp())
     ORDER BY d.priority, d.due_at FOR UPDATE SKIP LOCKED
 )
 UPDATE public.orgs_due d
@@ -240,13 +249,16 @@ WHERE d.id = mine.id AND d.token = mine.token RETURNING d.id
 
 # Two arms over the same rows: deleted when nothing new was wanted, else freed with a clean slate.
 FINISH = """
-WITH mine AS (SELECT * FROM unnest(%(ids)s::bigint[], %(tokens)s::uuid[], %(generations)s::bigint[]) AS m(id, token, generation)),
+WITH mine AS (
+    SELECT * FROM unnest(%(ids)s::bigint[], %(tokens)s::uuid[], %(generations)s::bigint[]) AS m(id, token, generation)
+),
 gone AS (
     DELETE FROM public.orgs_due d USING mine
     WHERE d.id = mine.id AND d.token = mine.token AND d.generation = mine.generation RETURNING d.id
 ),
 freed AS (
-    UPDATE public.orgs_due d SET token = NULL, lease_until = NULL, attempts = 0, last_error = '', wanted_since = statement_timestamp()
+    UPDATE public.orgs_due d
+    SET token = NULL, lease_until = NULL, attempts = 0, last_error = '', wanted_since = statement_timestamp()
     FROM mine WHERE d.id = mine.id AND d.token = mine.token AND d.generation <> mine.generation RETURNING d.id
 )
 SELECT id FROM gone UNION ALL SELECT id FROM freed
@@ -304,7 +316,7 @@ class Due(models.Model):
 
 
 class Received(models.Model):
-    """What an authentic sender posted, stripped of what must not be kept; goes when its message exists, within minutes."""
+    """What an authentic sender posted, stripped of what must not be kept; goes when its message exists, in minutes."""
 
     org_id = models.BigIntegerField()
     address_id = models.BigIntegerField()
@@ -325,6 +337,12 @@ class Received(models.Model):
 def _columns(rows: Iterable[Claimed]) -> tuple[list[int], list[UUID], list[int]]:
     rows = list(rows)
     return [row.id for row in rows], [row.token for row in rows], [row.generation for row in rows]
+
+
+def claimed_from(row: Sequence[Any]) -> Claimed:
+    """A row of CLAIM's RETURNING; the context may come as text."""
+    values: tuple[Any, ...] = (*row[:-1], _decoded(row[-1]))
+    return Claimed(*values)
 
 
 def _decoded(value: Any) -> dict[str, Any]:

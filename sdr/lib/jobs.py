@@ -1,12 +1,12 @@
 """Late work: the registry of kinds, and the shift that claims due rows and runs them (DESIGN 3, HOTPATH 3).
 
 A kind is one function over a row: a plain function runs on one of a few threads, inside the row's org; a coroutine
-function runs on the event loop and uses `await work.run(f, …)` for every piece that needs the database, so that it holds
-no connection while it waits for a model or a vendor. What the queue is made of is the caller's business (`Queue`).
+function runs on the event loop and uses `await work.run(f, …)` for every piece that needs the database, so that it
+holds no connection while it waits for a model or a vendor. What the queue is made of is the caller's business (`Queue`).
 
 A row is ours while its lease lives. A thread of its own renews leases, so that busy threads cannot starve it; a row
-that could not be renewed is lost: its coroutine is cancelled, and whatever its thread still writes must be refused by the
-compare-and-swap every kind ends in.
+that could not be renewed is lost: its coroutine is cancelled, and whatever its thread still writes must be refused by
+the compare-and-swap every kind ends in.
 """
 
 import asyncio
@@ -95,7 +95,8 @@ class Policy:
     def pause(self, attempt: int) -> timedelta:
         """Pause after the failed `attempt` (1, 2, …): 2 s, 4 s, 8 s … within ±20 %, never beyond the longest."""
         pause = min(self.first_pause * 2 ** min(attempt - 1, 30), self.longest_pause)
-        return pause * random.uniform(0.8, 1.2)  # noqa: S311
+        jittered: timedelta = pause * random.uniform(0.8, 1.2)  # noqa: S311
+        return jittered
 
 
 @dataclass(frozen=True)
@@ -255,12 +256,14 @@ class Shift:
                 self._held[row.id] = _Held(row, until=now + self.kinds[row.kind].policy.limit.total_seconds())
         for row in rows:
             self._running[row.kind] += 1
-            metrics.observe("job_wait_seconds", max(0.0, (datetime.now(UTC) - row.due_at).total_seconds()), kind=row.kind)
+            metrics.observe(
+                "job_wait_seconds", max(0.0, (datetime.now(UTC) - row.due_at).total_seconds()), kind=row.kind
+            )
         if rows:
             self._after_org = max(row.org_id for row in rows)
         else:
             self._after_org = 0
-        return rows  # type: ignore[no-any-return]
+        return rows
 
     async def _work(self, row: Any) -> None:
         """One row from claim to finish, retry or burial."""
@@ -352,7 +355,7 @@ class Shift:
         await self._put_away()
 
     async def _in_org(self, org_id: int, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Run on a database thread, inside the org, entered and left within this one call (HOTPATH 3: never around an await)."""
+        """Run on a database thread, inside the org, entered and left within this one call (never around an await)."""
 
         def call() -> T:
             close_old_connections()

@@ -52,10 +52,16 @@ def incoming(text: str = "Oi", *, pid: str = "", jid: str = JID, **fields: Any) 
     """A lead's text message."""
     incoming.count += 1  # type: ignore[attr-defined]
     phone = jid.split("@", maxsplit=1)[0]
-    return Incoming(
-        **{"provider_id": pid or f"IN{incoming.count}", "chat": ChatAddress(jid, phone=phone), "from_us": False,  # type: ignore[attr-defined]
-           "sent_at": timezone.now(), "kind": MessageKind.TEXT, "text": text, "sender_name": "Maria"} | fields
-    )  # fmt: skip
+    values: dict[str, Any] = {
+        "provider_id": pid or f"IN{incoming.count}",  # type: ignore[attr-defined]
+        "chat": ChatAddress(jid, phone=phone),
+        "from_us": False,
+        "sent_at": timezone.now(),
+        "kind": MessageKind.TEXT,
+        "text": text,
+        "sender_name": "Maria",
+    }
+    return Incoming(**values | fields)
 
 
 incoming.count = 0  # type: ignore[attr-defined]

@@ -28,7 +28,7 @@ def test_two_first_messages_of_one_lead_make_one_contact(committed: None) -> Non
                 with transaction.atomic():
                     intake.handle(number, message, received_at=timezone.now())  # type: ignore[arg-type]
 
-            together(org, *(lambda m=m: receive(m) for m in (first, second, third)))  # type: ignore[misc]
+            together(org, *(lambda m=m: receive(m) for m in (first, second, third)))
             assert Contact.objects.filter(merged_into=None).count() == place + 1
             assert Conversation.objects.count() == place + 1
         assert Message.objects.count() == 3 * ROUNDS

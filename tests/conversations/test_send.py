@@ -131,7 +131,7 @@ def test_a_newer_message_makes_the_turn_anew_instead_of_a_resend(number: Number,
 def test_whoever_was_frozen_before_the_call_does_not_make_it(queued: Message, monkeypatch: pytest.MonkeyPatch) -> None:
     claim = sending.claim_next(queued.conversation_id)
     assert claim is not None
-    monkeypatch.setattr(sending.time, "monotonic", lambda: claim.claimed_at + 20)
+    monkeypatch.setattr("conversations.sending.time.monotonic", lambda: claim.claimed_at + 20)
     sending.deliver(claim)
     assert fakes.phone.sent == []
     assert ours() == [("queued", "ok")]

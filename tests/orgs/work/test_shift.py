@@ -29,7 +29,12 @@ class Run:
 
     def shift(self, *, length: timedelta = 5 * SECOND, threads: int = 4) -> jobs.Shift:
         return jobs.Shift(
-            shifts.DueQueue(), length=length, kinds=self.kinds.kinds, stop=self.stop.is_set, threads=threads, grace=SECOND / 2
+            shifts.DueQueue(),
+            length=length,
+            kinds=self.kinds.kinds,
+            stop=self.stop.is_set,
+            threads=threads,
+            grace=SECOND / 2,
         )
 
     def until(self, settled: Callable[[], bool], *, within: float = 10.0) -> jobs.Shift:
@@ -71,7 +76,7 @@ def test_a_plain_kind_works_inside_its_org(run: Run) -> None:
     for org in Org.objects.all():
         with in_org(org):
             assert list(Note01.objects.values_list("title", flat=True)) == [org.slug]
-    assert connection.schema_name == "public"
+    assert connection.schema_name == "public"  # type: ignore[attr-defined]
 
 
 def test_a_coroutine_holds_no_org_while_it_waits(run: Run) -> None:
@@ -81,7 +86,7 @@ def test_a_coroutine_holds_no_org_while_it_waits(run: Run) -> None:
 
     def write(title: str) -> str:
         Note01.objects.create(title=title)
-        return str(connection.schema_name)
+        return str(connection.schema_name)  # type: ignore[attr-defined]
 
     seen: list[tuple[int, str, str]] = []
 
