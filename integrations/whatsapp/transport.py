@@ -3,13 +3,24 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from conversations.models import Number
 from conversations.ports import Incoming, LinkState, Sent, Unreadable
 from integrations.whatsapp.client import Evolution
 from integrations.whatsapp.wire import is_direct, moment, parse_record
+from sdr.lib.errors import PortError
 
 PAGE_ROWS = 50
 MAX_PAGES = 20  # a thousand rows: more is not a gap but a history
 NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def for_number(number: Number) -> "EvolutionTransport":
+    """The plug of `settings.SDR_TRANSPORT`. Raises PortError for a number that only receives."""
+    if not (number.provider_url and number.instance):
+        raise PortError("This number has no Evolution server to send through.", permanent=True, needs_reconnect=True)
+    return EvolutionTransport(
+        Evolution(number.provider_url, number.provider_key), number.instance, own_jid=number.own_jid
+    )
 
 
 class EvolutionTransport:

@@ -1,8 +1,8 @@
 """The two queues, public so that one query finds the next work of all orgs: what arrived, what is due (DESIGN 3).
 
 Everything that must be exact is one SQL statement here. `token` says who holds a row, `lease_until` how long,
-`generation` how often it was wanted: an upsert raises the generation and never touches the lease, and finishing deletes only the
-generation that was claimed, so news that comes while a row is being worked on is never lost.
+`generation` how often it was wanted: an upsert raises the generation and never touches the lease, and finishing deletes
+only the generation that was claimed, so news that comes while a row is being worked on is never lost.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Late work: the registry of kinds, and the shift that claims due rows and runs them (DESIGN 3, HOTPATH 3).
 
-A kind is one function over a row: a plain function runs on one of a few threads, inside the row's org; a coroutine
+A kind is one function over a row. A plain function runs on one of a few threads, inside the row's org; a coroutine
 function runs on the event loop and uses `await work.run(f, …)` for every piece that needs the database, so that it
 holds no connection while it waits for a model or a vendor. What the queue is made of is the caller's business (`Queue`).
 
