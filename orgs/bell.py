@@ -14,8 +14,10 @@ from contextlib import suppress
 
 import psycopg
 from django.db import connection, transaction
+from psycopg.pq import ExecStatus
 
 CHANNEL = "qify_due"
+NOTIFY = f"NOTIFY {CHANNEL}".encode()
 AT_MOST_EVERY = 0.005  # seconds between two NOTIFYs of a process
 LOOK_EVERY = 1.0  # seconds a listener waits before it looks whether it should end
 RECONNECT_AFTER = 1.0  # seconds
@@ -74,7 +76,9 @@ def _send() -> None:
                 while True:
                     _rung.wait()
                     _rung.clear()
-                    bell.execute(f"NOTIFY {CHANNEL}")
+                    # Straight to libpq: up to 200 times a second a cursor would cost a webhook a tenth of its CPU.
+                    if bell.pgconn.exec_(NOTIFY).status != ExecStatus.COMMAND_OK:
+                        raise psycopg.OperationalError("NOTIFY failed")
                     time.sleep(AT_MOST_EVERY)
         except psycopg.Error:
             with suppress(Exception):

@@ -2,7 +2,7 @@
 
 A kind is one function over a row. A plain function runs on one of a few threads, inside the row's org; a coroutine
 function runs on the event loop and uses `await work.run(f, …)` for every piece that needs the database, so that it
-holds no connection while it waits for a model or a vendor. What the queue is made of is the caller's business (`Queue`).
+holds no connection while it waits for a model or a vendor. What the queue is made of is up to the caller (`Queue`).
 
 A row is ours while its lease lives. A thread of its own renews leases, so that busy threads cannot starve it; a row
 that could not be renewed is lost: its coroutine is cancelled, and whatever its thread still writes must be refused by
