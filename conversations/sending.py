@@ -54,8 +54,8 @@ async def send_all(conversation_id: int, run: Run) -> None:
     """Send what is queued in a conversation, oldest first, until nothing may leave now."""
     while (claim := await run(claim_next, conversation_id)) is not None:
         if claim.typing:
-            await run(show_typing, claim)
-            await asyncio.sleep(claim.typing.total_seconds())
+            # Together: a transport may answer at once, or when the typing is over.
+            await asyncio.gather(run(show_typing, claim), asyncio.sleep(claim.typing.total_seconds()))
             claim = await run(reclaim, claim)
             if claim is None:
                 return
@@ -177,9 +177,9 @@ def take_from_bucket(number: Number, now: datetime) -> datetime | None:
 
 def show_typing(claim: Claim) -> None:
     """Show “typing…” for as long as we then wait; a failure of it is nobody's problem."""
-    transport = transport_of(Number.objects.get(pk=claim.number_id))
+    number = Number.objects.get(pk=claim.number_id)
     with contextlib.suppress(PortError):
-        transport.show_typing(claim.jid, milliseconds=int(claim.typing.total_seconds() * 1000))
+        transport_of(number).show_typing(claim.jid, milliseconds=int(claim.typing.total_seconds() * 1000))
 
 
 def reclaim(claim: Claim) -> Claim | None:
@@ -401,3 +401,11 @@ def wait_or_park(message: Message, now: datetime, claimed: datetime) -> None:
             conversation.needs_person_since = conversation.needs_person_since or now
             conversation.needs_reason = "unknown_send"
             conversation.save(update_fields=["needs_person_since", "needs_reason"])
+
+
+# --- A number that is back --------------------------------------------------------------------------------------------
+def wake(number_id: int) -> None:
+    """The number is connected again: what had to wait for it may leave now."""
+    waiting = Message.objects.filter(number_id=number_id, state=Message.State.QUEUED)
+    for conversation_id in waiting.order_by("conversation_id").values_list("conversation_id", flat=True).distinct():
+        intake.want("send", conversation_id)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from conversations import sending, turns
+from conversations import invariants, media, sending, turns
 from sdr.lib import jobs
 
 
@@ -19,3 +19,20 @@ async def send(work: jobs.Work) -> None:
 @jobs.kind("reconcile", slots=8, share=4, policy=jobs.Policy(limit=timedelta(seconds=60)))
 def reconcile(work: jobs.Work) -> None:
     sending.reconcile(int(work.ref))
+
+
+@jobs.kind("wake", slots=4, share=2)
+def wake(work: jobs.Work) -> None:
+    sending.wake(int(work.ref))
+
+
+@jobs.kind(
+    "media", slots=3, share=2, policy=jobs.Policy(limit=timedelta(seconds=90), attempts=media.TRIES + 2)
+)
+def fetch_media(work: jobs.Work) -> None:
+    media.fetch(int(work.ref), attempt=work.attempt)
+
+
+def watch_invariants() -> dict[str, int]:
+    """Scheduled every five minutes."""
+    return invariants.watch()

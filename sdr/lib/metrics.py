@@ -65,6 +65,15 @@ HISTOGRAMS = {
         Histogram("sdr_ingestion_seconds", "Time from webhook to acknowledgement.", buckets=INGESTION_BUCKETS),
     )
 }
+GAUGES = {
+    gauge._name: gauge
+    for gauge in (
+        Gauge(
+            "sdr_invariant_violations", "What must never be, found at the last look.", ["name"],
+            multiprocess_mode="mostrecent",
+        ),  # fmt: skip
+    )
+}
 IN_PROGRESS = Gauge("http_requests_in_progress", "Requests being answered.", multiprocess_mode="livesum")
 
 
@@ -78,6 +87,12 @@ def observe(name: str, value: float, **labels: str) -> None:
     """Note one `value` (seconds) in the histogram `name`. Raises KeyError for a name that is not declared here."""
     histogram = HISTOGRAMS[name]
     (histogram.labels(**labels) if labels else histogram).observe(value)
+
+
+def tell(name: str, value: float, **labels: str) -> None:
+    """Set the gauge `name` to `value`. Raises KeyError for a name that is not declared here."""
+    gauge = GAUGES[name]
+    (gauge.labels(**labels) if labels else gauge).set(value)
 
 
 @contextmanager
