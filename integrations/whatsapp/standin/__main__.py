@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("--api-key-file", type=Path)
     parser.add_argument("--control-token-file", type=Path)
     parser.add_argument("--auto-pair-seconds", type=float, help="scan each QR code by itself after that time")
+    parser.add_argument("--create-seconds", type=float, default=5.0, help="how long it takes to create an instance")
     given = parser.parse_args()
     if os.environ.get("ENVIRONMENT", "production") == "production":
         sys.exit("The stand-in plays WhatsApp for the demo and for tests; it does not run with ENVIRONMENT=production.")
@@ -30,6 +31,7 @@ def main() -> None:
         api_key=secret(given.api_key_file, "EVOLUTION_API_KEY"),
         control_token=secret(given.control_token_file, "STANDIN_CONTROL_TOKEN"),
         auto_pair_seconds=given.auto_pair_seconds,
+        create_seconds=given.create_seconds,
         state_file=given.state,
     )
     Standin(options, port=given.port, host=given.host).run()

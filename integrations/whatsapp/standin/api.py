@@ -24,7 +24,6 @@ from starlette.responses import Response
 
 from integrations.whatsapp.standin.evolution import (
     CONNECT_SECONDS,
-    CREATE_SECONDS,
     EVENTS,
     Evolution,
     EvolutionError,
@@ -219,7 +218,7 @@ async def create(evolution: Evolution, key: str, body: Json) -> Answer:
         instance.wants_pairing_code = bool(number)
         evolution.connect(instance)
         answer["instance"]["status"] = "connecting"
-        await evolution.pause(CREATE_SECONDS)
+        await evolution.pause(evolution.options.create_seconds)
         answer["qrcode"] = instance.qr or {"count": 0}
     return 201, answer
 

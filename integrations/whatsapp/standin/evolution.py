@@ -37,7 +37,6 @@ EVENTS = (
     "INSTANCE_CREATE", "INSTANCE_DELETE", "STATUS_INSTANCE",
 )
 # fmt: on
-CREATE_SECONDS = 5.0
 CONNECT_SECONDS = 2.0
 QR_SECONDS = 45.0
 RECONNECT_SECONDS = 1.0
@@ -72,7 +71,7 @@ class Options:
 
     `delivered_seconds` / `read_seconds`: after a send; None leaves that tick out. `auto_pair_seconds`: the QR code is
     scanned by itself with the `number` of create. `time_zone`: the server's, visible in `date_time`. `seed`: None makes
-    message ids unlike those of any other run; a number repeats them.
+    message ids unlike those of any other run; a number repeats them. `create_seconds`: what the real one takes to create.
     """
 
     api_key: str = "standin-global-key"
@@ -85,6 +84,7 @@ class Options:
     read_seconds: float | None = 1.5
     emits_server_ack: bool = False
     auto_pair_seconds: float | None = None
+    create_seconds: float = 5.0
     qr_limit: int = 30
     saves_messages: bool = True
     exposes_tokens: bool = False
