@@ -1,6 +1,6 @@
 """What a file is, told by its first bytes: what a sender claims is no proof (PRODUCT 5, "checked by content").
 
-Signatures: RFC 2083, 3533 and 9559, ISO 14496-12, PDF 32000-1, and the formats' own documents; only what WhatsApp carries.
+Signatures: RFC 2083, 3533, 9559, ISO 14496-12, PDF 32000-1, the formats' own documents; only what WhatsApp carries.
 """
 
 import re

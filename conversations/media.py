@@ -21,8 +21,8 @@ TRIES = 6  # with the pauses of the kind: about a minute
 def fetch(message_id: int, *, attempt: int) -> None:
     """Store the file of a message that waits for it; inside the org, outside any transaction. Safe to repeat.
 
-    `attempt` counts from 1. Raises PortError when the file may come later; after TRIES, or when it cannot come any more,
-    the asset says why.
+    `attempt` counts from 1. Raises PortError when the file may come later; after TRIES, or when it cannot come any
+    more, the asset says why.
     """
     message = Message.objects.select_related("media", "number").filter(pk=message_id).first()
     asset: MediaAsset | None = getattr(message, "media", None)

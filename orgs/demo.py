@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -103,6 +104,8 @@ def sign_in_lines() -> list[str]:
         "The same password for everybody:",
         *(f"  {email:<24}{role}" for email, role in rows),
         f"  {STAFF_EMAIL:<24}support staff, at /staff/",
+        "",
+        f"Write as a lead {settings.SITE_URL}/demo/phone/",
     ]
 
 

@@ -69,9 +69,11 @@ GAUGES = {
     gauge._name: gauge
     for gauge in (
         Gauge(
-            "sdr_invariant_violations", "What must never be, found at the last look.", ["name"],
+            "sdr_invariant_violations",
+            "What must never be, found at the last look.",
+            ["name"],
             multiprocess_mode="mostrecent",
-        ),  # fmt: skip
+        ),
     )
 }
 IN_PROGRESS = Gauge("http_requests_in_progress", "Requests being answered.", multiprocess_mode="livesum")

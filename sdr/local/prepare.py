@@ -3,7 +3,7 @@
     python -m sdr.local.prepare FILE
 
 Prints one line per step that had something to do: what, a tab, seconds. What `seed_demo` prints (who can sign in, and
-how) goes to FILE, for the supervisor to show. Each step is safe to repeat and quick when there is nothing to do.
+how) goes to FILE, for the supervisor to show. The stand-in of WhatsApp must be running. Each step is safe to repeat and quick when there is nothing to do.
 """
 
 import hashlib
@@ -18,6 +18,9 @@ import django
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import CommandError, call_command
+from django.utils.module_loading import import_string
+
+from sdr.lib.errors import PortError
 
 BEGAN = time.monotonic()
 
@@ -30,7 +33,8 @@ def main(sign_in: Path) -> int:
         _step("Database prepared", _prepare_database, began=BEGAN)
         _step("Static files collected", _collect_static)
         _step("Demo data in place", lambda: _seed_demo(sign_in))
-    except CommandError as error:
+        _step("WhatsApp number connected", _seed_whatsapp)
+    except (CommandError, PortError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -52,6 +56,10 @@ def _seed_demo(sign_in: Path) -> bool:
     call_command("seed_demo", stdout=told, no_color=True)
     sign_in.write_text(told.getvalue(), encoding="utf-8")
     return True
+
+
+def _seed_whatsapp() -> bool:
+    return bool(import_string("integrations.whatsapp.demo.seed")())  # needs the app registry
 
 
 def _collect_static() -> bool:

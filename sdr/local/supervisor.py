@@ -1,10 +1,11 @@
-"""The demo's one supervisor: starts PostgreSQL, web and worker, keeps them running, stops them in order.
+"""The demo's one supervisor: starts PostgreSQL, web, workers and a stand-in of WhatsApp, keeps them running.
 
     python -m sdr.local.supervisor demo     (behind `make demo`: until Ctrl-C)
     python -m sdr.local.supervisor clean    (behind `make clean-demo`: removes the demo's data)
 
 Environment: PORT (8000), HOST (127.0.0.1), WEB_PROCESSES (number of cores), VERBOSE=1 (the processes' output, too),
-DATABASE_URL (a PostgreSQL of yours instead of the embedded one), STATE_DIR (`.state` of this checkout).
+DATABASE_URL (a PostgreSQL of yours instead of the embedded one), STATE_DIR (`.state` of this checkout), STANDIN_PORT
+(PORT + 99, or the next that is free).
 
 Nothing may stay behind, whatever is killed. Every process gets a process group of its own; a janitor, forked before
 anything else, reads the groups from a pipe and kills them when the pipe ends, which happens when the supervisor dies,
@@ -19,6 +20,7 @@ import fcntl
 import http.client
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -41,6 +43,10 @@ HEALTH_SECONDS = 2.0
 CLEANING_SECONDS = 10.0  # how long the janitor of a killed demo may take
 WEB_STOP_SECONDS = 8.0
 WORKER_STOP_SECONDS = 20.0
+SHIFTS_STOP_SECONDS = 10.0  # what runs is given back to the queue after 5
+STANDIN_STOP_SECONDS = 3.0
+STANDIN_PORT_AFTER = 99
+LAST_PORT = 65_535
 JANITOR_PATIENCE_SECONDS = 3.0
 BACK_OFF_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_SECONDS = 60.0  # a process that ran this long starts again without back-off
@@ -60,7 +66,11 @@ class Interrupted(BaseException):
 
 @dataclass(frozen=True)
 class Programs:
-    """What the demo runs. `prepare` gets the file for the sign-in lines, `web` the listening socket's number."""
+    """What the demo runs.
+
+    `prepare` gets the file for the sign-in lines, `web` the listening socket's number, `standin` its port, its state
+    and the files of its two keys.
+    """
 
     prepare: tuple[str, ...] = (sys.executable, "-m", "sdr.local.prepare")
     web: tuple[str, ...] = (
@@ -68,6 +78,11 @@ class Programs:
         *("--log-level", "warning", "--timeout-graceful-shutdown", "5", "--fd"),
     )
     worker: tuple[str, ...] = (sys.executable, "manage.py", "qcluster")
+    shifts: tuple[str, ...] = (sys.executable, "manage.py", "shifts")
+    standin: tuple[str, ...] = (
+        *(sys.executable, "-m", "integrations.whatsapp.standin", "--auto-pair-seconds", "0.2"),
+        *("--create-seconds", "0.2"),
+    )
 
 
 @dataclass
@@ -79,6 +94,7 @@ class Child:
     log: Path
     stop_seconds: float
     pass_fds: tuple[int, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict, repr=False)  # beside everybody's
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     failures: int = 0
@@ -143,6 +159,7 @@ class Supervisor:
         _check_disk(self._state)
         _check_memory()
         self._listener = _listen(self._host, self._port)
+        self._start_standin()
         if self._cluster:
             at = time.monotonic()
             self._cluster.start()
@@ -151,8 +168,20 @@ class Supervisor:
         at = time.monotonic()
         self._add_children()
         self._wait_until_ready()
-        self._terminal.done("Web and worker ready", time.monotonic() - at)
+        self._terminal.done("Web and workers ready", time.monotonic() - at)
         self._terminal.box([*self._sign_in(), "", f"Started in {time.monotonic() - began:.1f} s. Ctrl-C stops it."])
+
+    def _start_standin(self) -> None:
+        """WhatsApp and Evolution API, as far as the demo knows; ready by the time that the number is connected."""
+        port = _number("STANDIN_PORT", _free_port(min(self._port + STANDIN_PORT_AFTER, LAST_PORT)), LAST_PORT)
+        self._environment["STANDIN_URL"] = f"http://127.0.0.1:{port}"
+        keys = [_kept_secret(self._state, name) for name in ("standin_api_key", "standin_control_token")]
+        arguments = ("--port", str(port), "--state", str(self._state / "standin.json"))
+        arguments += ("--api-key-file", str(keys[0]), "--control-token-file", str(keys[1]))
+        command = (*self._programs.standin, *arguments)
+        child = Child("standin", command, self._log("standin"), STANDIN_STOP_SECONDS)
+        self._children.append(child)
+        self._spawn(child)
 
     def _prepare(self) -> None:
         command = (*self._programs.prepare, str(self._state / "sign-in.txt"))
@@ -177,8 +206,12 @@ class Supervisor:
             command = (*self._programs.web, str(fd))
             self._children.append(Child(name, command, self._log(name), WEB_STOP_SECONDS, pass_fds=(fd,)))
         self._children.append(Child("worker", self._programs.worker, self._log("worker"), WORKER_STOP_SECONDS))
+        shifts = Child("shifts", self._programs.shifts, self._log("shifts"), SHIFTS_STOP_SECONDS)
+        shifts.environment["Q_CLUSTER_NAME"] = "shifts"  # else the command starts itself anew with it
+        self._children.append(shifts)
         for child in self._children:
-            self._spawn(child)
+            if child.process is None:
+                self._spawn(child)
 
     def _wait_until_ready(self) -> None:
         give_up = time.monotonic() + READY_SECONDS
@@ -192,7 +225,7 @@ class Supervisor:
                 return
             self._show_logs()
             time.sleep(TICK_SECONDS)
-        log = self._children[0].log
+        log = next(child.log for child in self._children if child.name.startswith("web"))
         raise DemoError(
             f"The web server was not ready after {READY_SECONDS:.0f} s (/health/ready: {status}). "
             f"The end of {log}:\n{_tail(log)}"
@@ -243,7 +276,7 @@ class Supervisor:
         self._stopping = True
         if self._children or (self._cluster and self._cluster.pid()):
             self._terminal.line("Stopping… (Ctrl-C again: at once)")
-        for names in ("prepare", "web", "worker"):
+        for names in (("prepare",), ("web",), ("worker", "shifts"), ("standin",)):
             self._stop_children([child for child in self._children if child.name.startswith(names)])
         if self._cluster:
             try:
@@ -285,7 +318,7 @@ class Supervisor:
                 child.process = subprocess.Popen(
                     child.command,
                     cwd=CHECKOUT,
-                    env=self._environment,
+                    env=self._environment | child.environment,
                     stdin=subprocess.DEVNULL,
                     stdout=stdout or log,
                     stderr=log,
@@ -547,6 +580,17 @@ def _environment(state: Path, port: int) -> dict[str, str]:
     }
 
 
+def _kept_secret(state: Path, name: str) -> Path:
+    """The file of a secret that the settings keep, made when it is not there: the stand-in starts before them."""
+    path = state / "secrets" / name
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(secrets.token_urlsafe(32))
+    return path
+
+
 def _how(status: int) -> str:
     return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
 
@@ -566,7 +610,7 @@ def demo() -> None:
     """Run the demo until it is told to stop. Raises DemoError or ClusterError when it cannot."""
     Supervisor(
         Path(os.environ.get("STATE_DIR") or STATE).resolve(),
-        port=_number("PORT", 8000, 65_535),
+        port=_number("PORT", 8000, LAST_PORT),
         host=os.environ.get("HOST") or "127.0.0.1",
         web_processes=_number("WEB_PROCESSES", os.cpu_count() or 1, 64),
         verbose=os.environ.get("VERBOSE") == "1",
@@ -584,7 +628,7 @@ def clean() -> None:
         Cluster(state).remove()
         for name in ("mail", "media", "static", "logs", "metrics"):
             shutil.rmtree(state / name, ignore_errors=True)
-        for name in ("sign-in.txt", "static.sha256"):
+        for name in ("sign-in.txt", "static.sha256", "standin.json"):
             (state / name).unlink(missing_ok=True)
     print("The demo's data is gone; `make demo` starts afresh.")
 

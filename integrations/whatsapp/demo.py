@@ -1,0 +1,101 @@
+"""WhatsApp in the demo: Aurora Solar's number, connected to the stand-in the way a real one is to Evolution."""
+
+import secrets
+import time
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from conversations import intake
+from conversations.models import AgentVersion, Number
+from conversations.ports import LinkUpdate
+from integrations.whatsapp import simulator
+from integrations.whatsapp.auth import Proof
+from integrations.whatsapp.client import Evolution, Webhook
+from integrations.whatsapp.numbers import Provider, add_number, webhook_path
+from orgs import demo
+from orgs.context import in_org
+from orgs.models import ChannelAddress, Org
+from sdr.lib.errors import PortError
+
+NAME = "Vendas"
+PHONE = "551932550100"
+LEAD_PHONE, LEAD_NAME = "5519991230001", "Camila Rocha"
+WAIT_SECONDS = 15.0
+LOOK_SECONDS = 0.1
+JWT_KEY_BYTES = 32
+DISCLOSURE = "Olá! Sou a assistente virtual da Aurora Solar. Se preferir falar com uma pessoa, é só pedir."
+BUSINESS = "A Aurora Solar vende e instala painéis solares em casas e empresas de Campinas e região."
+AGENT = {  # quick, so that whoever tries it does not wait
+    "batching_seconds": 1.5, "cooldown_seconds": 1, "typing_per_character": 0.01, "typing_longest": 1.5,
+    "disclosure": DISCLOSURE, "business": BUSINESS, "language": "pt-br",
+}  # fmt: skip
+
+
+def seed() -> bool:
+    """Connect the number, and make a lead to write as. Safe to repeat: then it only says where webhooks go now.
+
+    Needs the demo's story and a running stand-in (`settings.STANDIN_URL`). Out: True when the number was made now.
+    Raises PortError when the stand-in does not answer or refuses.
+    """
+    org = Org.objects.get(slug=demo.AURORA.slug)
+    await_standin()
+    with in_org(org):
+        number = Number.objects.filter(name=NAME).first()
+    is_new = number is None
+    address = ChannelAddress.objects.get(org=org, number_id=number.pk) if number is not None else make_number(org)
+    connect(org, address)
+    return is_new
+
+
+def make_number(org: Org) -> ChannelAddress:
+    """The number with its agent, not connected yet."""
+    instance = f"{org.slug}_{secrets.token_hex(3)}"  # another one for each database: the stand-in may know older ones
+    with transaction.atomic():
+        address = add_number(
+            org,
+            NAME,
+            proof=Proof.JWT,
+            secret=secrets.token_urlsafe(JWT_KEY_BYTES),
+            provider=Provider(settings.STANDIN_URL, secrets.token_urlsafe(JWT_KEY_BYTES), instance),
+        )
+        with in_org(org):
+            Number.objects.filter(pk=address.number_id).update(phone=PHONE)
+            AgentVersion.objects.create(
+                state=AgentVersion.State.PUBLISHED, published_at=timezone.now(), time_zone=org.time_zone, **AGENT
+            )
+    simulator.control("POST", "leads", {"name": LEAD_NAME, "phone": LEAD_PHONE})
+    return address
+
+
+def connect(org: Org, address: ChannelAddress) -> None:
+    """Make the instance unless it exists, and tell it the address of our door."""
+    webhook = Webhook(f"http://127.0.0.1:{settings.PORT}{webhook_path(address)}", {"jwt_key": address.secret})
+    with in_org(org):
+        number = Number.objects.get(pk=address.number_id)
+        if number.provider_url != settings.STANDIN_URL:  # another port than last time
+            number.provider_url = settings.STANDIN_URL
+            number.save(update_fields=["provider_url"])
+        owner = Evolution(settings.STANDIN_URL, settings.STANDIN_API_KEY)
+        if not owner.instances(number.instance):
+            owner.create(number.instance, token=number.provider_key, webhook=webhook, number=PHONE)
+            return
+        ours = Evolution(settings.STANDIN_URL, number.provider_key)
+        ours.set_webhook(number.instance, webhook)
+        with transaction.atomic():  # what it said while nobody listened
+            intake.link(number, LinkUpdate(ours.state(number.instance), own_jid=number.own_jid))
+
+
+def await_standin() -> None:
+    """Raises PortError when it does not answer in time."""
+    end = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            Evolution(settings.STANDIN_URL, settings.STANDIN_API_KEY).version()
+        except PortError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(LOOK_SECONDS)
+        else:
+            return
