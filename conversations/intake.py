@@ -50,6 +50,7 @@ from orgs.models.queue import LIVE
 
 PARK_AGAIN = timedelta(seconds=10)
 PARK_LONGEST = timedelta(seconds=30)
+LOOK_AFTER = timedelta(seconds=3)
 PREVIEW_CHARS = 120
 TEXT_CHARS = 70_000
 NO_TURN = frozenset({MessageKind.STICKER, MessageKind.UNSUPPORTED})
@@ -523,9 +524,14 @@ def opt_out(contact: Contact, message: Message | None, *, person_id: int | None 
 
 
 def link(number: Number, update: LinkUpdate) -> None:
-    """The number's connection changed; an equal state only refreshes the time."""
+    """The number's connection changed; an equal state only refreshes the time.
+
+    Such news come in any order, or not at all (contracts/evolution.md 3.4): what is not open is asked for soon after.
+    """
     number = Number.objects.select_for_update().get(pk=number.pk)
     now = timezone.now()
+    if update.state != LinkState.OPEN:
+        want("look", number.pk, at=now + LOOK_AFTER)
     if update.state == number.state and update.state != LinkState.OPEN:
         return
     fields = ["state", "state_at"]

@@ -6,6 +6,7 @@ these find is a mistake of ours, not a race.
 
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -88,7 +89,7 @@ def watch() -> dict[str, int]:
     return counts
 
 
-def _ids(statement: str, parameters: dict[str, object]) -> list[int]:
+def _ids(statement: str, parameters: dict[str, Any]) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return [row[0] for row in cursor.fetchall()]

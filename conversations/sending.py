@@ -20,7 +20,7 @@ from django.utils.module_loading import import_string
 from conversations import intake, policy, settings_of
 from conversations.events import record
 from conversations.models import Contact, Control, Conversation, EventName, Message, Number
-from conversations.ports import Incoming, LinkState, Sent, Transport, Uncertain
+from conversations.ports import Incoming, LinkState, LinkUpdate, Sent, Transport, Uncertain
 from conversations.turns import Run
 from sdr.lib import metrics
 from sdr.lib.errors import PortError
@@ -91,6 +91,7 @@ def claim_next(conversation_id: int) -> Claim | None:
         number = Number.objects.get(pk=conversation.number_id)
         if number.state != LinkState.OPEN:
             intake.want("send", conversation.pk, at=now + CLOSED_PAUSE)
+            intake.want("look", number.pk)  # the news that it is open may have been lost
             return None
         if message.author == Message.Author.AI:
             if not may_leave(conversation, message):
@@ -403,9 +404,29 @@ def wait_or_park(message: Message, now: datetime, claimed: datetime) -> None:
             conversation.save(update_fields=["needs_person_since", "needs_reason"])
 
 
-# --- A number that is back --------------------------------------------------------------------------------------------
+# --- Numbers that come and go --------------------------------------------------------------------------------------------
 def wake(number_id: int) -> None:
     """The number is connected again: what had to wait for it may leave now."""
     waiting = Message.objects.filter(number_id=number_id, state=Message.State.QUEUED)
     for conversation_id in waiting.order_by("conversation_id").values_list("conversation_id", flat=True).distinct():
         intake.want("send", conversation_id)
+
+
+def look(number_id: int) -> None:
+    """Ask the provider how the number is connected, and believe it: webhooks about it come late, twice or never.
+
+    Raises PortError when the provider does not answer. Outside any transaction.
+    """
+    number = Number.objects.filter(pk=number_id).first()
+    if number is None or not number.instance:
+        return
+    asked_at = timezone.now()
+    state = transport_of(number).state()
+    with transaction.atomic():
+        number = Number.objects.select_for_update().get(pk=number_id)
+        if number.state_at > asked_at:  # there was news while we asked: which of the two is older, nobody knows
+            intake.want("look", number.pk, at=timezone.now() + intake.LOOK_AFTER)
+        elif state != number.state:
+            intake.link(number, LinkUpdate(state, own_jid=number.own_jid))
+        if state == LinkState.CONNECTING:
+            intake.want("look", number.pk, at=timezone.now() + CLOSED_PAUSE)

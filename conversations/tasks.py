@@ -26,6 +26,11 @@ def wake(work: jobs.Work) -> None:
     sending.wake(int(work.ref))
 
 
+@jobs.kind("look", slots=4, share=2, policy=jobs.Policy(limit=timedelta(seconds=30)))
+def look(work: jobs.Work) -> None:
+    sending.look(int(work.ref))
+
+
 @jobs.kind("media", slots=3, share=2, policy=jobs.Policy(limit=timedelta(seconds=90), attempts=media.TRIES + 2))
 def fetch_media(work: jobs.Work) -> None:
     media.fetch(int(work.ref), attempt=work.attempt)

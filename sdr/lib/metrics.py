@@ -91,7 +91,7 @@ def observe(name: str, value: float, **labels: str) -> None:
     (histogram.labels(**labels) if labels else histogram).observe(value)
 
 
-def tell(name: str, value: float, **labels: str) -> None:
+def tell(name: str, value: float, /, **labels: str) -> None:
     """Set the gauge `name` to `value`. Raises KeyError for a name that is not declared here."""
     gauge = GAUGES[name]
     (gauge.labels(**labels) if labels else gauge).set(value)

@@ -3,7 +3,8 @@
     python -m sdr.local.prepare FILE
 
 Prints one line per step that had something to do: what, a tab, seconds. What `seed_demo` prints (who can sign in, and
-how) goes to FILE, for the supervisor to show. The stand-in of WhatsApp must be running. Each step is safe to repeat and quick when there is nothing to do.
+how) goes to FILE, for the supervisor to show. The stand-in of WhatsApp must be running. Each step is safe to repeat and
+quick when there is nothing to do.
 """
 
 import hashlib

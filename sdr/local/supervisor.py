@@ -176,9 +176,9 @@ class Supervisor:
         port = _number("STANDIN_PORT", _free_port(min(self._port + STANDIN_PORT_AFTER, LAST_PORT)), LAST_PORT)
         self._environment["STANDIN_URL"] = f"http://127.0.0.1:{port}"
         keys = [_kept_secret(self._state, name) for name in ("standin_api_key", "standin_control_token")]
-        arguments = ("--port", str(port), "--state", str(self._state / "standin.json"))
-        arguments += ("--api-key-file", str(keys[0]), "--control-token-file", str(keys[1]))
-        command = (*self._programs.standin, *arguments)
+        files = ("--api-key-file", str(keys[0]), "--control-token-file", str(keys[1]))
+        state = ("--state", str(self._state / "standin.json"))
+        command = (*self._programs.standin, "--port", str(port), *state, *files)
         child = Child("standin", command, self._log("standin"), STANDIN_STOP_SECONDS)
         self._children.append(child)
         self._spawn(child)

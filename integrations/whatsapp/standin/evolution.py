@@ -71,7 +71,7 @@ class Options:
 
     `delivered_seconds` / `read_seconds`: after a send; None leaves that tick out. `auto_pair_seconds`: the QR code is
     scanned by itself with the `number` of create. `time_zone`: the server's, visible in `date_time`. `seed`: None makes
-    message ids unlike those of any other run; a number repeats them. `create_seconds`: what the real one takes to create.
+    message ids unlike those of any other run; a number repeats them. `create_seconds`: how long that takes.
     """
 
     api_key: str = "standin-global-key"
