@@ -51,6 +51,14 @@ class Action(StrEnum):
     OWNERSHIP_TRANSFERRED = "ownership.transferred"
     # Numbers
     NUMBER_ADDED = "number.added"
+    # Conversations
+    CONVERSATION_TAKEN_OVER = "conversation.taken_over"
+    CONVERSATION_GIVEN_BACK = "conversation.given_back"
+    DRAFT_APPROVED = "draft.approved"
+    DRAFT_DISCARDED = "draft.discarded"
+    MESSAGE_RETRIED = "message.retried"
+    AI_PAUSED = "ai.paused"
+    AI_RESUMED = "ai.resumed"
     # People
     PERSON_SIGNED_UP = "person.signed_up"
     PERSON_SIGNED_IN = "person.signed_in"

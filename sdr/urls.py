@@ -15,6 +15,7 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("stripe/", include("djstripe.urls", namespace="djstripe")),
     path("staff/", staff.site.urls),
+    path("o/<slug:slug>/inbox/", include("conversations.urls")),
     path("", include("orgs.urls")),
 ]
 if settings.IS_DEMO:

@@ -23,6 +23,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ
 
+from conversations.models import Contact, Conversation, Message, Number
 from orgs.context import in_org
 from orgs.models import Invitation, Mail, Membership, Org, Person, RateBucket, Role
 from orgs.models.people import hash_token, new_token
@@ -96,8 +97,22 @@ def world(db: None) -> World:
                     model._default_manager.create(pk=pk, title=text, body=f"what {WORDS[slug]}'s lead said")
                 with connection.cursor() as cursor:
                     cursor.execute(f"SELECT setval('{model._meta.db_table}_id_seq', {FIRST_FREE_PK})")
+            make_conversation(WORDS[slug])
     people = {person.email.partition("@")[0]: person for person in Person.objects.all()}
     return World(orgs, people, tokens, invitations)
+
+
+def make_conversation(word: str) -> None:
+    """One conversation with a lead's words, a draft of the AI and a reply that failed; the same ids in every org."""
+    number = Number.objects.create(pk=1, name=f"Sales {word}")
+    contact = Contact.objects.create(pk=1, name=f"Lead {word}")
+    conversation = Conversation.objects.create(
+        pk=1, contact=contact, number=number, reply_jid=f"{word}@s.whatsapp.net", preview=f"said {word}", seq=3
+    )
+    for seq, (author, state) in enumerate([("lead", "received"), ("ai", "draft"), ("person", "failed")], start=1):
+        Message.objects.create(
+            pk=seq, seq=seq, conversation=conversation, number=number, author=author, state=state, text=f"said {word}"
+        )  # fmt: skip
 
 
 # --- The addresses ----------------------------------------------------------------------------------------------------
@@ -131,6 +146,14 @@ def row_pk(world: World, slug: str) -> dict[str, Any]:
     return {"pk": 1}
 
 
+def draft_pk(world: World, slug: str) -> dict[str, Any]:
+    return {"pk": 1, "message": 2}
+
+
+def failed_pk(world: World, slug: str) -> dict[str, Any]:
+    return {"pk": 1, "message": 3}
+
+
 def token(world: World, slug: str) -> dict[str, Any]:
     return {"token": world.tokens[slug]}
 
@@ -151,6 +174,19 @@ PAGES: dict[str, Page] = {
     "o/<slug:slug>/rehearsal/export/": Page({200}, {200}, Role.VIEWER),
     "o/<slug:slug>/rehearsal/broken/": Page({500}, {500}, Role.VIEWER),
     "o/<slug:slug>/rehearsal/<int:pk>/": Page({200}, {200}, Role.VIEWER, args=row_pk),
+    # Conversations
+    "o/<slug:slug>/inbox/": Page({200}, {405}, Role.VIEWER),
+    "o/<slug:slug>/inbox/pause/": Page({200}, {302}, Role.SDR),
+    "o/<slug:slug>/inbox/pause/end/": Page({405}, {302}, Role.SDR),
+    "o/<slug:slug>/inbox/<int:pk>/": Page({200}, {405}, Role.VIEWER, args=row_pk),
+    "o/<slug:slug>/inbox/<int:pk>/replies/": Page(
+        {405}, {302}, Role.SDR, args=row_pk, body=lambda world: {"text": "Bom dia"}
+    ),
+    "o/<slug:slug>/inbox/<int:pk>/takeover/": Page({405}, {302}, Role.SDR, args=row_pk),
+    "o/<slug:slug>/inbox/<int:pk>/takeover/end/": Page({405}, {302}, Role.SDR, args=row_pk),
+    "o/<slug:slug>/inbox/<int:pk>/messages/<int:message>/approval/": Page({405}, {302}, Role.SDR, args=draft_pk),
+    "o/<slug:slug>/inbox/<int:pk>/messages/<int:message>/discard/": Page({405}, {302}, Role.SDR, args=draft_pk),
+    "o/<slug:slug>/inbox/<int:pk>/messages/<int:message>/retry/": Page({405}, {302}, Role.SDR, args=failed_pk),
     # Orgs
     "o/<slug:slug>/": Page({200}, {200, 405}, Role.VIEWER),
     "o/<slug:slug>/closed/": Page({302}, {302, 405}, Role.VIEWER),

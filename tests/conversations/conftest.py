@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test import Client
 from django.utils import timezone
 
 from conversations import intake, sending, turns
 from conversations.models import AgentVersion, Conversation, Message, Number
 from conversations.ports import ChatAddress, Incoming, LinkState, MessageKind
-from orgs.models import Org
+from orgs.models import Org, Person
 from tests import fakes
 
 JID = "5511999990001@s.whatsapp.net"
@@ -28,6 +29,27 @@ def fake_ports(settings: Any) -> Iterator[None]:
     fakes.phone.__init__()  # type: ignore[misc]
     fakes.FakeBrain.script, fakes.FakeBrain.during, fakes.FakeBrain.contexts = [], None, []
     yield
+
+
+@pytest.fixture
+def sign_in(sign_in: Callable[[Person], Client]) -> Callable[[Person], Client]:
+    """A signed-in browser whose requests leave the test in the org it had entered."""
+
+    def make(person: Person) -> Client:
+        client = sign_in(person)
+        ask = client.request
+
+        def request(**given: Any) -> Any:
+            before = connection.tenant  # type: ignore[attr-defined]
+            try:
+                return ask(**given)
+            finally:
+                connection.set_tenant(before)  # type: ignore[attr-defined]
+
+        client.request = request  # type: ignore[method-assign]
+        return client
+
+    return make
 
 
 def make_number(**fields: Any) -> Number:

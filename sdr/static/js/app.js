@@ -1,4 +1,5 @@
 // Each element is one behaviour. The names are those of the import map in layouts/_head.html, so that hashed file names work.
+import "elements/auto-refresh"
 import "elements/auto-submit"
 import "elements/copy-button"
 import "elements/dialog-opener"

@@ -1,0 +1,73 @@
+"""The red switch: the AI of the whole org falls silent, on every number (PRODUCT 2, "Going live safely")."""
+
+from typing import cast
+
+from django.db import connection, transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from conversations.models import Control, Conversation, Message
+from orgs import audit
+from orgs.models import Org, Person
+
+
+def pause_all(person: Person, *, request: HttpRequest | None = None) -> int:
+    """Nothing of the AI's is claimed for sending after this commit, in any conversation. Out: how many were withdrawn.
+
+    Why that is exact. A send claims a message in one transaction, in which it takes a share lock on the conversation
+    and then one on the switch's row. Here the row exists before the transaction starts, conversations with something
+    queued are locked for update, and then the row is. A claim that read the switch before us still holds its share
+    lock, so we wait and see its message on the wire; one that comes later waits for us and reads "paused". The same
+    order of locks on both sides (conversations by id, then the switch) is what keeps them from waiting for each other.
+    Who writes a reply while we work leaves it queued, and its claim reads "paused" and cancels it.
+
+    What is withdrawn needs a person. Drafts stay: they leave by a person's hand alone, who is refused while paused.
+    """
+    Control.objects.bulk_create([Control(pk=1)], ignore_conflicts=True)
+    with transaction.atomic():
+        queued = Message.objects.filter(author=Message.Author.AI, state=Message.State.QUEUED)
+        waiting = sorted(set(queued.values_list("conversation_id", flat=True)))
+        conversations = list(Conversation.objects.select_for_update().filter(pk__in=waiting).order_by("pk"))
+        control = Control.objects.select_for_update().get(pk=1)
+        now = timezone.now()
+        withdrawn = sum(withdraw(conversation) for conversation in conversations)
+        if control.paused_at is None:
+            control.paused_at, control.paused_by = now, person.pk
+            control.save(update_fields=["paused_at", "paused_by"])
+            note(audit.Action.AI_PAUSED, person, request=request, data={"withdrawn": withdrawn})
+    return withdrawn
+
+
+def resume(person: Person, *, request: HttpRequest | None = None) -> None:
+    """The AI may speak again. What came in meanwhile stays with people; it answers what comes from now on."""
+    with transaction.atomic():
+        control = Control.objects.select_for_update().filter(pk=1).first()
+        if control is None or control.paused_at is None:
+            return
+        control.paused_at, control.paused_by = None, None
+        control.save(update_fields=["paused_at", "paused_by"])
+        note(audit.Action.AI_RESUMED, person, request=request)
+
+
+def current() -> Control | None:
+    """The switch, when it is on; else None."""
+    return Control.objects.filter(paused_at__isnull=False).first()
+
+
+def withdraw(conversation: Conversation) -> int:
+    """Cancel what the AI has queued in a locked conversation and call a person. Out: how many messages."""
+    cancelled = conversation.messages.filter(author=Message.Author.AI, state=Message.State.QUEUED).update(
+        state=Message.State.CANCELLED, failure="ai_paused"
+    )
+    if cancelled and conversation.owner == Conversation.Owner.AI:
+        conversation.needs_person_since = conversation.needs_person_since or timezone.now()
+        conversation.needs_reason = "ai_paused"
+        conversation.save(update_fields=["needs_person_since", "needs_reason"])
+    return cancelled
+
+
+def note(
+    action: audit.Action, person: Person, *, request: HttpRequest | None, data: dict[str, object] | None = None
+) -> None:
+    org = cast(Org, connection.tenant)  # type: ignore[attr-defined]  # django-tenants' wrapper has it
+    audit.record(action, request=request, org=org, person=person, data=data)

@@ -1,0 +1,167 @@
+"""What a person does in a conversation: take it over, give it back, answer, decide about what the AI has not sent.
+
+Each verb locks the conversation, compares, and writes in one transaction. Refused tells that nothing was changed.
+"""
+
+from typing import cast
+
+from django.db import connection, transaction
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from conversations import intake
+from conversations.models import Contact, Control, Conversation, Message
+from conversations.sending import VERDICT_LATEST
+from orgs import audit
+from orgs.models import Org, Person, Refused
+
+SETTLED = frozenset({"draft_waits", "not_sent", "unknown_send"})  # reasons that a decision about a message ends
+IN_DOUBT = frozenset({Message.State.SENDING, Message.State.UNKNOWN})
+
+
+@transaction.atomic
+def take_over(conversation: Conversation, person: Person, *, request: HttpRequest | None = None) -> Conversation:
+    """The person owns the conversation from this commit on; what the AI had queued never leaves (PRODUCT 1).
+
+    Out: the locked row as it is now. Taking what one has already changes nothing.
+    """
+    ours = intake.locked(conversation.pk)
+    is_theirs = ours.owner == Conversation.Owner.PERSON and ours.owner_person_id == person.pk
+    former = ours.owner
+    intake.take_over(ours, person_id=person.pk, source="inbox")
+    if not is_theirs:
+        note(audit.Action.CONVERSATION_TAKEN_OVER, ours, person, request=request, data={"from": former})
+    return ours
+
+
+@transaction.atomic
+def give_back(conversation: Conversation, person: Person, *, request: HttpRequest | None = None) -> Conversation:
+    """The AI owns the conversation again and answers what nobody has answered. Out: the locked row as it is now."""
+    ours = intake.locked(conversation.pk)
+    if ours.owner == Conversation.Owner.AI:
+        return ours
+    intake.give_back(ours, person_id=person.pk)
+    note(audit.Action.CONVERSATION_GIVEN_BACK, ours, person, request=request)
+    return ours
+
+
+@transaction.atomic
+def reply(
+    conversation: Conversation, person: Person, *, text: str, key: str = "", request: HttpRequest | None = None
+) -> Message:
+    """Take the conversation over and queue the person's words for sending, in one transaction.
+
+    In: `key` names the attempt; the same one again gives back the message of the first. Out: the QUEUED message.
+    """
+    ours = take_over(conversation, person, request=request)
+    if key and (before := ours.messages.filter(author=Message.Author.PERSON, extra__key=key).first()) is not None:
+        return before
+    message = Message.objects.create(
+        conversation=ours, number_id=ours.number_id, author=Message.Author.PERSON, person_id=person.pk,
+        state=Message.State.QUEUED, seq=ours.next_seq(), epoch=ours.epoch, text=text, extra={"key": key} if key else {},
+    )  # fmt: skip
+    fields = intake.touch(ours, message, at=timezone.now())
+    ours.needs_person_since, ours.needs_reason, ours.unread = None, "", 0
+    ours.lifecycle, ours.closed_reason, ours.snoozed_until = Conversation.Lifecycle.OPEN, "", None
+    ours.save(
+        update_fields=[
+            *fields, "needs_person_since", "needs_reason", "unread", "lifecycle", "closed_reason", "snoozed_until",
+        ]
+    )  # fmt: skip
+    intake.want("send", ours.pk)
+    return message
+
+
+@transaction.atomic
+def approve(message: Message, person: Person, *, request: HttpRequest | None = None) -> None:
+    """Let a draft of the AI leave. Raises Refused when it is no draft any more or the AI may not speak here."""
+    conversation, draft = both_locked(message)
+    if draft.state != Message.State.DRAFT:
+        raise Refused(
+            "no_draft", _("This is no longer a draft: somebody has decided, or the conversation was taken over.")
+        )
+    ensure_ai_may_speak(conversation)
+    draft.state, draft.epoch = Message.State.QUEUED, conversation.epoch
+    draft.save(update_fields=["state", "epoch"])
+    settle_need(conversation)
+    note(audit.Action.DRAFT_APPROVED, conversation, person, request=request, data={"id": draft.pk})
+    intake.want("send", conversation.pk)
+
+
+@transaction.atomic
+def discard(message: Message, person: Person, *, request: HttpRequest | None = None) -> None:
+    """A draft, or a message that did not go out, is not to be sent. Raises Refused when it is neither any more."""
+    conversation, unwanted = both_locked(message)
+    if unwanted.state != Message.State.DRAFT and not is_stuck(unwanted):
+        raise Refused("not_stuck", _("There is nothing to decide about this message any more."))
+    unwanted.state, unwanted.failure = Message.State.CANCELLED, "discarded"
+    unwanted.save(update_fields=["state", "failure"])
+    settle_need(conversation)
+    note(audit.Action.DRAFT_DISCARDED, conversation, person, request=request, data={"id": unwanted.pk})
+    intake.want("send", conversation.pk)
+
+
+@transaction.atomic
+def retry(message: Message, person: Person, *, request: HttpRequest | None = None) -> None:
+    """Try again to send what failed, or what nobody knows the fate of after half an hour (DESIGN 4.5).
+
+    `attempts` goes on rising: it is what keeps a sender who was frozen from writing over the new try. Raises Refused
+    while the message may still settle by itself, and for the AI's words when the AI may not speak here.
+    """
+    conversation, stuck = both_locked(message)
+    if not is_stuck(stuck):
+        raise Refused("not_stuck", _("There is nothing to decide about this message any more."))
+    if stuck.author == Message.Author.AI:
+        ensure_ai_may_speak(conversation)
+    stuck.state, stuck.failure, stuck.not_before, stuck.epoch = Message.State.QUEUED, "", None, conversation.epoch
+    stuck.save(update_fields=["state", "failure", "not_before", "epoch"])
+    settle_need(conversation)
+    note(audit.Action.MESSAGE_RETRIED, conversation, person, request=request, data={"id": stuck.pk})
+    intake.want("send", conversation.pk)
+
+
+def is_stuck(message: Message) -> bool:
+    """It will not go out unless a person says so: it failed, or stayed uncertain until nobody looks any more."""
+    if message.state == Message.State.UNKNOWN:
+        return timezone.now() >= (message.claimed_at or message.created_at) + VERDICT_LATEST
+    return message.state == Message.State.FAILED
+
+
+def both_locked(message: Message) -> tuple[Conversation, Message]:
+    """Conversation, then message: the lock order of everything here."""
+    conversation = intake.locked(message.conversation_id)
+    return conversation, Message.objects.select_for_update().get(pk=message.pk)
+
+
+def ensure_ai_may_speak(conversation: Conversation) -> None:
+    """Raise Refused where the send would withdraw the AI's words, so that the person learns it now."""
+    if conversation.owner != Conversation.Owner.AI:
+        raise Refused("not_ai", _("The AI no longer has this conversation. Write the reply yourself."))
+    if Contact.objects.get(pk=conversation.contact_id).is_silenced:
+        raise Refused("silenced", _("The AI must not write to this contact."))
+    if Control.objects.filter(paused_at__isnull=False).exists():
+        raise Refused("paused", _("The AI is paused. Resume it first, or write the reply yourself."))
+
+
+def settle_need(conversation: Conversation) -> None:
+    """Nobody is needed any more once no message of the (locked) conversation waits for a decision."""
+    if conversation.needs_reason not in SETTLED:
+        return
+    if conversation.messages.filter(state__in=[Message.State.DRAFT, *IN_DOUBT]).exists():
+        return
+    conversation.needs_person_since, conversation.needs_reason = None, ""
+    conversation.save(update_fields=["needs_person_since", "needs_reason"])
+
+
+def note(
+    action: audit.Action,
+    conversation: Conversation,
+    person: Person,
+    *,
+    request: HttpRequest | None,
+    data: dict[str, object] | None = None,
+) -> None:
+    """The audit entry, in the transaction of the change."""
+    org = cast(Org, connection.tenant)  # type: ignore[attr-defined]  # django-tenants' wrapper has it
+    audit.record(action, request=request, org=org, person=person, target=f"conversation:{conversation.pk}", data=data)

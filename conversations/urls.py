@@ -1,0 +1,19 @@
+"""Addresses of the inbox."""
+
+from django.urls import path
+
+from conversations.views import conversation, drafts, inbox, pause, replies, takeover
+
+app_name = "conversations"
+urlpatterns = [
+    path("", inbox.show, name="inbox"),
+    path("pause/", pause.create, name="pause"),
+    path("pause/end/", pause.end, name="pause_end"),
+    path("<int:pk>/", conversation.show, name="conversation"),
+    path("<int:pk>/replies/", replies.create, name="replies"),
+    path("<int:pk>/takeover/", takeover.create, name="takeover"),
+    path("<int:pk>/takeover/end/", takeover.end, name="takeover_end"),
+    path("<int:pk>/messages/<int:message>/approval/", drafts.approve, name="approval"),
+    path("<int:pk>/messages/<int:message>/discard/", drafts.discard, name="discard"),
+    path("<int:pk>/messages/<int:message>/retry/", replies.retry, name="retry"),
+]

@@ -1,0 +1,88 @@
+"""What codes in our rows mean, in words for people; the templates show them as they are."""
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from conversations.models import Message
+from conversations.policy import Silence
+from conversations.ports import Ack, MessageKind
+
+NEEDS: dict[str, str | Promise] = {
+    "lead_waiting": _("The lead waits for your answer"),
+    "backlog": _("Came in while we were disconnected"),
+    "draft_waits": _("A draft waits for approval"),
+    "not_sent": _("A message could not be sent"),
+    "unknown_send": _("Nobody knows whether a message was sent"),
+    Silence.OFF: _("The AI is off on this number"),
+    Silence.PAUSED: _("The AI is paused"),
+    Silence.OWNED: _("The lead waits for your answer"),
+    Silence.NOBODY: _("Nobody has this conversation"),
+    Silence.OLD_CONTACT: _("Was a contact before the AI went live"),
+    Silence.HISTORY: _("Had talked with you before the AI came"),
+    Silence.HOURS: _("Outside business hours"),
+    Silence.LOOP: _("The AI answered many times without progress"),
+}
+
+FAILURES: dict[str, str | Promise] = {
+    "taken_over": _("A person took over before it left."),
+    "no_longer_ai": _("The AI might not speak any more when it was due."),
+    "opted_out": _("The contact asked to be left alone."),
+    "ai_paused": _("The AI was paused before it left."),
+    "lead_changed_message": _("The lead changed the message it answered."),
+    "merged": _("Two conversations of one contact became one."),
+    "discarded": _("A person decided not to send it."),
+    "not_sent_and_outdated": _("It was not sent, and the conversation has moved on."),
+    "not_sent_twice": _("Two tries did not reach WhatsApp."),
+    "refused_by_whatsapp": _("WhatsApp refused it."),
+}
+
+KINDS: dict[str, str | Promise] = {
+    MessageKind.IMAGE: _("Picture"),
+    MessageKind.VIDEO: _("Video"),
+    MessageKind.AUDIO: _("Audio"),
+    MessageKind.DOCUMENT: _("Document"),
+    MessageKind.STICKER: _("Sticker"),
+    MessageKind.LOCATION: _("Location"),
+    MessageKind.CONTACT: _("Contact card"),
+    MessageKind.POLL: _("Poll"),
+    MessageKind.REPLY: _("Chosen answer"),
+    MessageKind.UNSUPPORTED: _("A message of a kind we cannot show"),
+}
+
+
+def need(reason: str) -> str:
+    """Why a person is needed."""
+    return str(NEEDS.get(reason) or _("A person is needed"))
+
+
+def failure(reason: str) -> str:
+    """Why a message did not go out; a provider's own words when it is none of our codes."""
+    return str(FAILURES.get(reason, reason))
+
+
+def kind(message: Message) -> str:
+    """What the message is when it is no text, else nothing."""
+    media = getattr(message, "media", None)
+    if message.kind == MessageKind.AUDIO and media is not None and media.is_voice_note:
+        return str(_("Voice note"))
+    return str(KINDS.get(message.kind, ""))
+
+
+def progress(message: Message) -> tuple[str, str, int]:
+    """How far one of ours has come: (word, tone, ticks). Tone is soft, accent, warning or negative."""
+    state = Message.State
+    match message.state:
+        case state.SENT if message.ack >= Ack.PLAYED.rank:
+            return str(_("Played")), "accent", 2
+        case state.SENT if message.ack >= Ack.READ.rank:
+            return str(_("Read")), "accent", 2
+        case state.SENT if message.ack >= Ack.DELIVERED.rank:
+            return str(_("Delivered")), "soft", 2
+        case state.SENT:
+            return str(_("Sent")), "soft", 1
+        case state.FAILED:
+            return str(message.get_state_display()), "negative", 0
+        case state.UNKNOWN | state.DRAFT:
+            return str(message.get_state_display()), "warning", 0
+        case _:
+            return str(message.get_state_display()), "soft", 0
