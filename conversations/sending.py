@@ -404,7 +404,7 @@ def wait_or_park(message: Message, now: datetime, claimed: datetime) -> None:
             conversation.save(update_fields=["needs_person_since", "needs_reason"])
 
 
-# --- Numbers that come and go --------------------------------------------------------------------------------------------
+# --- Numbers that come and go ---------------------------------------------------------------------------------------
 def wake(number_id: int) -> None:
     """The number is connected again: what had to wait for it may leave now."""
     waiting = Message.objects.filter(number_id=number_id, state=Message.State.QUEUED)
