@@ -1,9 +1,13 @@
-"""When a session was last seen, for the list of sessions: written every few minutes, not at every request."""
+"""Sessions: in the database, and when each was last seen, written every few minutes, not at every request.
+
+The module is SESSION_ENGINE.
+"""
 
 from collections.abc import Callable
 from datetime import timedelta
 
 from allauth.usersessions.models import UserSession
+from django.contrib.sessions.backends.db import SessionStore as DatabaseSessionStore
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
@@ -12,6 +16,13 @@ from orgs.models import Person
 
 SEEN_EVERY = timedelta(minutes=5)
 AGENT_CHARS = 200
+
+
+class SessionStore(DatabaseSessionStore):
+    """Django's, and a cookie that cannot be one of its keys is no session: PostgreSQL refuses a NUL with an error."""
+
+    def _validate_session_key(self, key: str | None) -> bool:
+        return bool(key and len(key) >= 8 and key.isascii() and key.isalnum())
 
 
 class SessionActivityMiddleware:

@@ -314,6 +314,7 @@ def origin_of(url: str) -> str:
 
 
 # --- Browser safety ----------------------------------------------------------------------------------------------
+SESSION_ENGINE = "orgs.sessions"
 SESSION_COOKIE_NAME = "__Host-session" if IS_HTTPS else "session"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
