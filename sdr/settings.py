@@ -296,6 +296,7 @@ SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
 MFA_ADAPTER = "orgs.adapters.MFAAdapter"
 MFA_FORMS = {
     "add_webauthn": "orgs.passkey_forms.AddKeyForm",
+    "edit_webauthn": "orgs.passkey_forms.RenameKeyForm",
     "authenticate_webauthn": "orgs.passkey_forms.UseKeyForm",
     "login_webauthn": "orgs.passkey_forms.SignInByKeyForm",
     "reauthenticate_webauthn": "orgs.passkey_forms.ProveByKeyForm",
