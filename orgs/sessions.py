@@ -8,6 +8,8 @@ from datetime import timedelta
 
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessionStore
+from django.contrib.sessions.models import Session
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
@@ -16,6 +18,8 @@ from orgs.models import Person
 
 SEEN_EVERY = timedelta(minutes=5)
 AGENT_CHARS = 200
+GONE_FOR = timedelta(days=1)  # an entry of the list is made a moment before its session is
+PRUNE_ROWS = 5_000
 
 
 class SessionStore(DatabaseSessionStore):
@@ -50,3 +54,16 @@ def note_seen(request: HttpRequest, key: str) -> None:
     if ip := client_ip(request):
         changes["ip"] = ip
     UserSession.objects.filter(session_key=key, last_seen_at__lt=now - SEEN_EVERY).update(**changes)
+
+
+def prune() -> int:
+    """Delete sessions that are over and the list's entries of sessions that are gone, at most PRUNE_ROWS each.
+
+    Out: how many rows.
+    """
+    now = timezone.now()
+    over = Session.objects.filter(expire_date__lt=now).order_by("expire_date").values_list("pk", flat=True)
+    count = Session.objects.filter(pk__in=list(over[:PRUNE_ROWS])).delete()[0]
+    living = Session.objects.filter(session_key=OuterRef("session_key"))
+    gone = UserSession.objects.filter(~Exists(living), last_seen_at__lt=now - GONE_FOR).values_list("pk", flat=True)
+    return int(count + UserSession.objects.filter(pk__in=list(gone[:PRUNE_ROWS])).delete()[0])

@@ -213,6 +213,7 @@ CACHES = {
     "default": {  # shared by all processes: sign-in codes and their limits must hold whichever process answers
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "orgs_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},  # of a full cache a third is dropped, whether expired or not
         "KEY_FUNCTION": "django_tenants.cache.make_key",
         "REVERSE_KEY_FUNCTION": "django_tenants.cache.reverse_key",
     }
