@@ -56,7 +56,7 @@ def recycle_connection() -> bool:
 
 
 def discard_connection() -> None:
-    """End the connection to the server, which forgets its memory, its locks and its settings; also when it is pooled."""
+    """End the connection, pooled or not: the server forgets its memory, its locks and its settings."""
     if connection.connection is not None:
         connection.connection.close()  # a pool replaces what comes back closed
     connection.close()
