@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.conf import settings
 from django.db import connection
@@ -29,16 +30,16 @@ def in_org(org: Org) -> Iterator[Org]:
 
 def note_touched(org: Org) -> None:
     """Count the org towards what this connection's backend keeps in memory (about 0.5 MB per org; BOOT 2)."""
+    connection.ensure_connection()
     touched_orgs(connection).add(org.pk)
 
 
 def touched_orgs(wrapper: BaseDatabaseWrapper) -> set[int]:
-    """Orgs the present server connection has touched; empty again once Django has reconnected."""
-    wrapper_any: Any = wrapper
-    if not hasattr(wrapper_any, "_touched") or wrapper_any._touched_by is not wrapper_any.connection:
-        wrapper_any._touched_by = wrapper_any.connection
-        wrapper_any._touched = set()
-    return wrapper_any._touched  # type: ignore[no-any-return]
+    """Orgs the present server connection has touched, in whichever thread: a pool hands it on."""
+    return _touched.setdefault(wrapper.connection, set())
+
+
+_touched: WeakKeyDictionary[Any, set[int]] = WeakKeyDictionary()
 
 
 def recycle_connection() -> bool:
@@ -46,15 +47,26 @@ def recycle_connection() -> bool:
 
     Out: True when it was closed. Inside a transaction nothing happens.
     """
-    if connection.in_atomic_block or len(touched_orgs(connection)) < settings.CONNECTION_ORG_LIMIT:
+    if connection.connection is None or connection.in_atomic_block:
         return False
-    connection.close()
+    if len(touched_orgs(connection)) < settings.CONNECTION_ORG_LIMIT:
+        return False
+    discard_connection()
     return True
 
 
+def discard_connection() -> None:
+    """End the connection, pooled or not: the server forgets its memory, its locks and its settings."""
+    if connection.connection is not None:
+        connection.connection.close()  # a pool replaces what comes back closed
+    connection.close()
+
+
 def each_org() -> Iterator[Org]:
-    """Every org, by id, in keyset pages of 200; enter each with `in_org`."""
+    """Every org, by id, in keyset pages of 200; enter each with `in_org`. Between two the connection may be renewed."""
     last = 0
     while page := list(Org.objects.filter(pk__gt=last).order_by("pk")[:200]):
-        yield from page
+        for org in page:
+            yield org
+            recycle_connection()
         last = page[-1].pk

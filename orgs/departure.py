@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from orgs import audit, mail
-from orgs.models import Membership, Org, Person, Refused, Role
+from orgs.models import Invitation, Membership, Org, Person, Refused, Role
 
 UNCONFIRMED_FOR = timedelta(days=7)
 PRUNE_ROWS = 1_000
@@ -24,7 +24,7 @@ def orphaned_orgs(person: Person) -> list[Org]:
 
 
 def delete_account(person: Person, *, request: HttpRequest) -> None:
-    """Remove the person, their memberships and their sessions, in one transaction, and tell them by e-mail.
+    """Remove the person, their memberships and sessions, revoke what they offered, and tell them, in one transaction.
 
     Raises Refused, and changes nothing, for support staff and for the only owner of an org: an org is handed over or
     deleted first. Locks the person's orgs in the order of their ids, as every change of owners does.
@@ -45,6 +45,7 @@ def delete_account(person: Person, *, request: HttpRequest) -> None:
             audit.record(audit.Action.MEMBERSHIP_LEFT, request=request, org=org, person=person)
         audit.record(audit.Action.PERSON_DELETED, request=request, person=person, target=f"person:{person.pk}")
         mail.send("orgs/mail/account_deleted", to=person.email, context={"name": person.name}, language=person.language)
+        Invitation.objects.open().filter(invited_by=person).update(revoked_at=timezone.now())
         for session in UserSession.objects.filter(user=person):
             session.end()
         person.delete()

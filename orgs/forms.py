@@ -90,7 +90,7 @@ class FoundingForm(forms.Form):
         max_length=SLUG_CHARS,
         required=False,
         validators=SLUG_VALIDATORS,
-        help_text=_("The last part of your address here. Left empty, it is made from the name."),
+        help_text=_("The end of your link, as in /o/your-company/. Left empty, it is made from the name."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
     )
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)

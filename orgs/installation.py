@@ -11,6 +11,7 @@ from django.utils import timezone
 from psycopg import sql
 
 from orgs import schemas
+from orgs.context import discard_connection
 from orgs.models import SchemaVersion
 from orgs.tasks import ensure_schedules
 
@@ -35,7 +36,7 @@ def prepare_database(*, jobs: int = 1, say: Say = lambda line: None) -> schemas.
         ensure_schedules()
         return prepare_orgs(jobs, say)
     finally:
-        connection.close()  # gives back the lock and the timeouts
+        discard_connection()  # and with it the lock and the timeouts
 
 
 def is_prepared() -> bool:

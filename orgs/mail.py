@@ -101,6 +101,7 @@ def deliver(pk: int) -> bool:
     if mail is None:
         return False
     try:
+        mail.refresh_from_db(fields=["text", "html"])  # here, since a body that no key opens is a failure like others
         message_of(mail).send()
     except Exception as error:  # mail backends raise whatever they like; the row says what it was
         note_failure(mail, error)
@@ -110,9 +111,10 @@ def deliver(pk: int) -> bool:
 
 
 def claim(pk: int) -> Mail | None:
-    """The mail, ours for CLAIM_LEASE; None when it is sent, not due, or being sent by another worker."""
+    """The mail without its bodies, ours for CLAIM_LEASE; None when it is sent, not due, or somebody else sends it."""
     now = timezone.now()
-    mail = Mail.objects.filter(pk=pk, state=Mail.State.QUEUED, not_before__lte=now).first()
+    due = Mail.objects.filter(pk=pk, state=Mail.State.QUEUED, not_before__lte=now)
+    mail = due.defer("text", "html").first()
     if mail is None or not mine(mail).update(attempts=F("attempts") + 1, not_before=now + CLAIM_LEASE):
         return None
     mail.attempts += 1

@@ -14,8 +14,10 @@ from django.utils.translation import gettext as _
 from orgs.api import error_response
 from orgs.context import note_touched, recycle_connection
 from orgs.models import Membership, Org, Person
+from orgs.slugs import SLUG_PATTERN
 
 ORG_PATH = re.compile(r"^/(?:o|api/v1/orgs|live)/(?P<slug>[^/]+)(?:/|$)")
+SLUG = re.compile(SLUG_PATTERN)
 API_PATH = "/api/"
 OPEN_WHEN_CLOSED = ("orgs:closed", "orgs:restoration", "orgs:leave")  # for members of a suspended or leaving org
 
@@ -48,11 +50,9 @@ class OrgMiddleware:
             return self.get_response(request)
         if not isinstance(request.user, Person):
             return self.sign_in_first(request)
-        membership = (
-            Membership.objects.select_related("org")
-            .filter(org__slug=match["slug"].lower(), person=request.user)
-            .first()
-        )
+        slug = match["slug"].lower()
+        memberships = Membership.objects.select_related("org").filter(org__slug=slug, person=request.user)
+        membership = memberships.first() if SLUG.fullmatch(slug) else None  # a NUL must not reach the database
         if membership is None:
             # The same answer for an org that exists and one that does not.
             return self.not_found(request)

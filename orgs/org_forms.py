@@ -112,7 +112,7 @@ class OrgForm(OrgModelForm):
         label=_("Address"),
         max_length=SLUG_CHARS,
         validators=SLUG_VALIDATORS,
-        help_text=_("The last part of your address here. After a change the old one stops working at once."),
+        help_text=_("The end of your link, as in /o/your-company/. After a change the old one stops working at once."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
     )
     time_zone = ZoneField()

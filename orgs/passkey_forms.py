@@ -7,10 +7,12 @@ from allauth.mfa.adapter import get_adapter
 from allauth.mfa.webauthn.forms import (
     AddWebAuthnForm,
     AuthenticateWebAuthnForm,
+    EditWebAuthnForm,
     LoginWebAuthnForm,
     ReauthenticateWebAuthnForm,
 )
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 NAME_CHARS = 100
 
@@ -28,11 +30,17 @@ def checked(check: Callable[[], Any]) -> Any:
 class AddKeyForm(AddWebAuthnForm):  # type: ignore[misc]
     """A new passkey or security key."""
 
-    name = forms.CharField(required=False, max_length=NAME_CHARS)
+    name = forms.CharField(label=_("Name of the key"), required=False, max_length=NAME_CHARS)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = checked(super().clean)
         return cleaned
+
+
+class RenameKeyForm(EditWebAuthnForm):  # type: ignore[misc]
+    """Another name for a key."""
+
+    name = forms.CharField(label=_("Name of the key"), max_length=NAME_CHARS)
 
 
 class UseKeyForm(AuthenticateWebAuthnForm):  # type: ignore[misc]

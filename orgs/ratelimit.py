@@ -127,13 +127,17 @@ def ip(request: HttpRequest) -> str | None:
 
 
 def email(request: HttpRequest) -> str | None:
-    """The address typed into the form, whether or not anybody has it."""
-    typed = request.POST.get("login") or request.POST.get("email") or ""
-    return typed.strip().lower() or None
+    """The address typed into a form that asks for one, whether or not anybody has it."""
+    return request.POST.get("email", "").strip().lower() or None
 
 
-def email_at_ip(request: HttpRequest) -> str | None:
-    typed = email(request)
+def login(request: HttpRequest) -> str | None:
+    """The address typed into the sign-in form, whose field has another name."""
+    return request.POST.get("login", "").strip().lower() or None
+
+
+def login_at_ip(request: HttpRequest) -> str | None:
+    typed = login(request)
     return f"{typed} {ip(request)}" if typed else None
 
 
@@ -184,7 +188,7 @@ SIGNING_UP: tuple[Limit, ...] = ((SIGN_UP_IP, ip),)
 INVITING: tuple[Limit, ...] = ((INVITE_PERSON, person), (INVITE_ORG, org))
 
 RATE_LIMITS: dict[str, tuple[Limit, ...]] = {
-    "account_login": ((SIGN_IN_IP, ip), (SIGN_IN_EMAIL_IP, email_at_ip), (SIGN_IN_EMAIL, email)),
+    "account_login": ((SIGN_IN_IP, ip), (SIGN_IN_EMAIL_IP, login_at_ip), (SIGN_IN_EMAIL, login)),
     "account_signup": SIGNING_UP,
     "account_email_verification_sent": ((CODE_IP, ip), (CODE_PERSON, person)),
     "account_confirm_login_code": ((CODE_IP, ip), (CODE_PERSON, person)),

@@ -293,7 +293,7 @@ def migrate_orgs(*, jobs: int = 1, progress: Callable[[Org], None] = lambda org:
         )
         if not behind:
             break
-        for applied, orgs in by_history(behind).items():
+        for applied, orgs in by_history(behind, report.failed).items():
             try:
                 names, statements = record_pending(applied)
             except SchemaError as error:
@@ -308,7 +308,7 @@ def migrate_orgs(*, jobs: int = 1, progress: Callable[[Org], None] = lambda org:
 
             for org, problem in run_all(apply, orgs, jobs=jobs):
                 if problem:
-                    report.failed[org.schema_name] = problem
+                    note_failure(org, problem, report.failed)
                 else:
                     report.migrated += 1
                     progress(org)
@@ -334,23 +334,41 @@ def migrate_org(org: Org, *, applied: frozenset[Name], names: list[Name], text: 
     return ""
 
 
-def by_history(orgs: list[Org]) -> dict[frozenset[Name], list[Org]]:
-    """Orgs grouped by the migrations their schemas have applied."""
+def by_history(orgs: list[Org], failed: dict[str, str]) -> dict[frozenset[Name], list[Org]]:
+    """Orgs grouped by the migrations their schemas have applied; those that cannot be read go to `failed`."""
     groups: dict[frozenset[Name], list[Org]] = {}
     for start in range(0, len(orgs), HISTORIES_PER_QUERY):
         page = orgs[start : start + HISTORIES_PER_QUERY]
-        union = " UNION ALL ".join(
-            f"SELECT {org.pk}, app::text, name::text FROM {quoted(org.schema_name)}.django_migrations"  # noqa: S608
-            for org in page
-        )
-        cursor = connection.cursor()
-        cursor.execute(union)
-        found: dict[int, set[Name]] = {org.pk: set() for org in page}
-        for pk, app, name in cursor.fetchall():
-            found[pk].add((app, name))
-        for org in page:
-            groups.setdefault(frozenset(found[org.pk]), []).append(org)
+        for org, applied in histories(page, failed):
+            groups.setdefault(applied, []).append(org)
     return groups
+
+
+def histories(orgs: list[Org], failed: dict[str, str]) -> list[tuple[Org, frozenset[Name]]]:
+    """The migrations of each org's schema, in one query; one by one when one of them has none to read."""
+    union = " UNION ALL ".join(
+        f"SELECT {org.pk}, app::text, name::text FROM {quoted(org.schema_name)}.django_migrations"  # noqa: S608
+        for org in orgs
+    )
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(union)
+            rows = cursor.fetchall()
+    except DatabaseError as error:
+        if len(orgs) > 1:
+            return [found for org in orgs for found in histories([org], failed)]
+        note_failure(orgs[0], str(error).splitlines()[0], failed)
+        return []
+    found: dict[int, set[Name]] = {org.pk: set() for org in orgs}
+    for pk, app, name in rows:
+        found[pk].add((app, name))
+    return [(org, frozenset(found[org.pk])) for org in orgs]
+
+
+def note_failure(org: Org, problem: str, failed: dict[str, str]) -> None:
+    """An org that was deleted meanwhile has not failed."""
+    if Org.objects.filter(pk=org.pk).exists():
+        failed[org.schema_name] = problem
 
 
 def run_all(apply: Callable[[Org], tuple[Org, str]], orgs: list[Org], *, jobs: int) -> Iterator[tuple[Org, str]]:

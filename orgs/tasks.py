@@ -2,12 +2,18 @@
 
 import socket
 from dataclasses import dataclass
+from datetime import timedelta
 
+from django.conf import settings
+from django.db import connection
 from django.utils import timezone
-from django_q.models import Schedule
+from django_q.models import Schedule, Task
 
-from orgs import deletion, departure, mail, ratelimit, shift_cluster
+from orgs import deletion, departure, mail, ratelimit, sessions, shift_cluster
 from orgs.models import Heartbeat
+
+FAILURES_KEPT_FOR = timedelta(days=30)
+HEARTBEATS_KEPT_FOR = timedelta(days=7)  # a machine that has said nothing for so long is gone
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,9 @@ REPEATS = (
     Repeat("shifts: call", "orgs.tasks.call_shift", 1),
     Repeat("mail: sweep", "orgs.tasks.sweep_mail", 1),
     Repeat("mail: prune", "orgs.tasks.prune_mail", 60),
+    Repeat("sessions: prune", "orgs.tasks.prune_sessions", 60),
+    Repeat("cache: prune", "orgs.tasks.prune_cache", 60),
+    Repeat("jobs: prune", "orgs.tasks.prune_jobs", 24 * 60),
     Repeat("people: prune", "orgs.tasks.prune_people", 24 * 60),
     Repeat("rate limits: prune", "orgs.tasks.prune_rate_limits", 60),
     Repeat("orgs: purge", "orgs.tasks.purge_orgs", 60),
@@ -71,6 +80,24 @@ def prune_mail() -> None:
 
 def prune_rate_limits() -> None:
     ratelimit.prune()
+
+
+def prune_sessions() -> None:
+    sessions.prune()
+
+
+def prune_cache() -> None:
+    """Delete what has expired; Django does so only once the cache is full."""
+    table = connection.ops.quote_name(str(settings.CACHES["default"]["LOCATION"]))
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM public.{table} WHERE expires < now()")  # noqa: S608  # our name
+
+
+def prune_jobs() -> None:
+    """Delete old records of failed tasks, and the signs of life of machines that are gone."""
+    now = timezone.now()
+    Task.objects.filter(stopped__lt=now - FAILURES_KEPT_FOR).delete()
+    Heartbeat.objects.filter(beat_at__lt=now - HEARTBEATS_KEPT_FOR).delete()
 
 
 def purge_orgs() -> None:

@@ -46,9 +46,12 @@ BORROWED = (
     gettext_noop("Authenticator app activated."),
     gettext_noop("Authenticator app deactivated."),
     gettext_noop("A new set of recovery codes has been generated."),
+    gettext_noop("Master key"),
+    gettext_noop("Backup key"),
     gettext_noop("Security key added."),
     gettext_noop("Security key removed."),
     gettext_noop("The third-party account has been connected."),
     gettext_noop("The third-party account has been disconnected."),
     gettext_noop("Signed out of all other sessions."),
+    gettext_noop("Change Password"),
 )

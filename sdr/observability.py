@@ -54,6 +54,8 @@ def _before(*, task: dict[str, Any], **_: Any) -> None:
 
 
 def _after(*, task: dict[str, Any], **_: Any) -> None:
+    from orgs.context import recycle_connection  # needs the app registry
+
     started = task.pop("_started", None)
     kind, succeeded = _kind(task), bool(task.get("success"))
     metrics.incr("job_runs", kind=kind, outcome="ok" if succeeded else "failed")
@@ -61,6 +63,7 @@ def _after(*, task: dict[str, Any], **_: Any) -> None:
         seconds = time.perf_counter() - started
         metrics.observe("job_duration_seconds", seconds, kind=kind)
         logger.info("job_finished", outcome="ok" if succeeded else "failed", duration_ms=round(seconds * 1000, 1))
+    recycle_connection()
     logs.clear()
 
 

@@ -213,6 +213,7 @@ CACHES = {
     "default": {  # shared by all processes: sign-in codes and their limits must hold whichever process answers
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "orgs_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},  # of a full cache a third is dropped, whether expired or not
         "KEY_FUNCTION": "django_tenants.cache.make_key",
         "REVERSE_KEY_FUNCTION": "django_tenants.cache.reverse_key",
     }
@@ -264,6 +265,7 @@ ACCOUNT_PASSWORD_RESET_BY_CODE_MAX_ATTEMPTS = 5
 ALLAUTH_USER_CODE_FORMAT = {"numeric": True, "length": 6, "dashed": False}
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True  # also for the address: who changes it can have the password changed
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
 ACCOUNT_SESSION_REMEMBER = None  # the person chooses
 ACCOUNT_LOGOUT_ON_GET = False
@@ -295,6 +297,7 @@ SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
 MFA_ADAPTER = "orgs.adapters.MFAAdapter"
 MFA_FORMS = {
     "add_webauthn": "orgs.passkey_forms.AddKeyForm",
+    "edit_webauthn": "orgs.passkey_forms.RenameKeyForm",
     "authenticate_webauthn": "orgs.passkey_forms.UseKeyForm",
     "login_webauthn": "orgs.passkey_forms.SignInByKeyForm",
     "reauthenticate_webauthn": "orgs.passkey_forms.ProveByKeyForm",
@@ -313,6 +316,7 @@ def origin_of(url: str) -> str:
 
 
 # --- Browser safety ----------------------------------------------------------------------------------------------
+SESSION_ENGINE = "orgs.sessions"
 SESSION_COOKIE_NAME = "__Host-session" if IS_HTTPS else "session"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

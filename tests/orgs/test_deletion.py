@@ -171,3 +171,19 @@ def test_the_command_starts_it_and_takes_it_back(acme: Org) -> None:
     assert acme.status == Org.Status.ACTIVE
     call_command("delete_org", "--purge")
     assert Org.objects.filter(slug="acme").exists()
+
+
+def test_one_that_fails_does_not_hold_up_the_others(acme: Org, globex: Org, monkeypatch: pytest.MonkeyPatch) -> None:
+    Org.objects.update(status=Org.Status.DELETING, delete_after=timezone.now() - timedelta(days=1))
+    real = deletion.delete_files
+
+    def refuse_acme(storage: object, folder: str) -> None:
+        if folder == acme.media_folder:
+            raise RuntimeError("the object store says no, in its own words")
+        real(default_storage, folder)
+
+    monkeypatch.setattr(deletion, "delete_files", refuse_acme)
+    assert deletion.purge() == ["globex"]
+    assert schemas_of(acme, globex) == {acme.schema_name}
+    monkeypatch.undo()
+    assert deletion.purge() == ["acme"]

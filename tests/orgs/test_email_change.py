@@ -77,3 +77,12 @@ def test_it_leaves_the_address_alone_when_somebody_took_it_meanwhile(
     assert browser.post(CONFIRM, {"code": code}).status_code in {200, 302}
     ana.refresh_from_db()
     assert ana.email == "ana@example.com"
+
+
+def test_it_asks_who_it_is_when_the_sign_in_is_long_ago(ana: Person, sign_in: SignIn) -> None:
+    """A browser left open, or a stolen cookie, must not be enough to take the account over."""
+    here = sign_in(ana)  # as after ACCOUNT_REAUTHENTICATION_TIMEOUT: no proof in the session
+    response = here.post(PAGE, {"action_add": "", "email": NEW})
+    assert response.headers["Location"].startswith("/accounts/reauthenticate/")
+    assert not mails_to(NEW)
+    assert not EmailAddress.objects.filter(email=NEW).exists()

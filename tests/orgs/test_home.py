@@ -58,3 +58,8 @@ def test_it_is_hidden_from_other_orgs(sign_in: SignIn, carla: Person) -> None:
 
 def test_it_rejects_post(sign_in: SignIn, ana: Person) -> None:
     assert sign_in(ana).post("/o/acme/").status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/o/a%00b/", "/api/v1/orgs/a%00b/"])
+def test_an_address_no_org_can_have_is_404(ana: Person, sign_in: SignIn, path: str) -> None:
+    assert sign_in(ana).get(path).status_code == 404

@@ -15,6 +15,7 @@ from django_q.models import OrmQ, Schedule
 
 from orgs import mail, tasks
 from orgs.models import Mail, Org
+from sdr.lib import secrets
 from tests.orgs.mailbox import last_mail
 
 TO = "lead@example.com"
@@ -171,6 +172,18 @@ def test_it_gives_up_at_once_only_when_refused_for_good(
     row.refresh_from_db()
     assert row.state == state
     assert TO not in row.last_error
+
+
+def test_it_tries_again_when_no_key_opens_it(db: None, settings: Any) -> None:
+    """Otherwise it stays due, and every sweep stumbles over it for ever."""
+    row = write()
+    kept, settings.SECRETS_KEYRING = settings.SECRETS_KEYRING, [secrets.generate_key()]
+    assert not mail.deliver(row.pk)
+    assert mail.sweep() == 0
+    assert Mail.objects.values_list("last_error", flat=True).get(pk=row.pk) == "UnreadableSecret"
+    settings.SECRETS_KEYRING = kept
+    Mail.objects.filter(pk=row.pk).update(not_before=timezone.now())
+    assert mail.deliver(row.pk)
 
 
 def test_it_waits_for_its_turn(db: None) -> None:

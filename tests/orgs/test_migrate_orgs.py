@@ -90,7 +90,7 @@ def test_two_runs_at_once_migrate_each_org_once(committed: None) -> None:
 
 def test_a_former_template_saves_the_replay(acme: Org, monkeypatch: pytest.MonkeyPatch) -> None:
     make_older(acme)
-    applied = schemas.by_history([acme]).popitem()[0]
+    applied = schemas.by_history([acme], {}).popitem()[0]
     replayed = schemas.record_pending(applied)
     stored = schemas.stored("org")
     assert stored is not None
@@ -129,3 +129,21 @@ def test_data_steps_are_refused() -> None:
 
     with pytest.raises(schemas.SchemaError, match=r"rehearsal\.0009_data is more than SQL"):
         schemas.refuse_data_steps(Migration("0009_data", "rehearsal"))
+
+
+def test_an_org_without_a_schema_does_not_hold_up_the_others(acme: Org, globex: Org) -> None:
+    make_older(acme)
+    make_older(globex)
+    with connection.cursor() as cursor:
+        cursor.execute(f'DROP SCHEMA "{acme.schema_name}" CASCADE')
+    report = schemas.migrate_orgs()
+    assert report.migrated == 1
+    assert set(report.failed) == {acme.schema_name}
+
+
+def test_an_org_deleted_meanwhile_has_not_failed(acme: Org, globex: Org) -> None:
+    failed: dict[str, str] = {}
+    schemas.drop(acme)
+    found = schemas.histories([acme, globex], failed)
+    assert [org.slug for org, _ in found] == ["globex"]
+    assert failed == {}

@@ -11,7 +11,8 @@ from django.test import Client
 
 from orgs.audit import Action
 from orgs.departure import delete_account
-from orgs.models import AuditEntry, Membership, Org, Person, Refused, Role
+from orgs.models import AuditEntry, Invitation, Membership, Org, Person, Refused, Role
+from tests.factories.orgs import InvitationFactory
 from tests.orgs.mailbox import last_mail
 from tests.orgs.test_signin import prove, sign_in_by_form
 
@@ -92,6 +93,16 @@ def test_it_ends_the_sessions(vera: Person, browser: Client) -> None:
     key = browser.session.session_key
     browser.post(DELETION)
     assert not Session.objects.filter(session_key=key).exists()
+
+
+def test_it_takes_back_what_the_person_offered(vera: Person, acme: Org, browser: Client) -> None:
+    """No role outlives its giver's, as when somebody leaves one org."""
+    Membership.objects.filter(org=acme, person=vera).update(role=Role.ADMIN)
+    offered = InvitationFactory(org=acme, invited_by=vera, role=Role.ADMIN)
+    others = InvitationFactory(org=acme, invited_by=None)
+    browser.post(DELETION)
+    assert list(Invitation.objects.open()) == [others]
+    assert Invitation.objects.get(pk=offered.pk).revoked_at
 
 
 def test_it_asks_who_it_is_first(vera: Person, sign_in: SignIn) -> None:

@@ -21,7 +21,7 @@ from rest_framework.test import APIRequestFactory, force_authenticate
 from rest_framework.views import APIView
 
 from orgs import ratelimit
-from orgs.models import Org, Person, RateBucket
+from orgs.models import Mail, Org, Person, RateBucket
 from orgs.ratelimit import ApiThrottle, Rule, check
 from tests.cast import PASSWORD
 
@@ -333,3 +333,17 @@ def test_every_rule_of_the_table_is_held_by_some_view_or_the_api() -> None:
     used = {rule for limits in ratelimit.RATE_LIMITS.values() for rule, _ in limits}
     used |= {ratelimit.API_PERSON, ratelimit.API_IP}
     assert {rule for rule in vars(ratelimit).values() if isinstance(rule, Rule)} == used
+
+
+def test_it_counts_resets_by_the_address_that_gets_the_mail(ana: Person) -> None:
+    """A form field that the page does not have must not hide whom the mails go to."""
+    forms = [{"login": f"somebody-{number}@example.com", "email": ana.email} for number in range(4)]
+    assert [Client().post("/accounts/password/reset/", form).status_code for form in forms] == [302, 302, 302, 429]
+    assert Mail.objects.filter(to=ana.email).count() == 3
+
+
+def test_it_counts_sign_ins_by_the_address_that_is_tried(ana: Person) -> None:
+    forms = [
+        {"login": ana.email, "email": f"somebody-{number}@example.com", "password": "wrong"} for number in range(9)
+    ]
+    assert [Client().post("/accounts/login/", form).status_code for form in forms][-1] == 429

@@ -62,3 +62,8 @@ def test_it_writes_when_a_session_was_seen_every_five_minutes(ana: Person) -> No
     session = UserSession.objects.get(user=ana)
     assert session.last_seen_at >= first
     assert (session.user_agent, session.ip) == ("Updated", "192.0.2.7")
+
+
+def test_it_takes_an_impossible_key_for_no_session(db: None) -> None:
+    response = Client().get("/", headers={"Cookie": 'session="\\000aaaaaaaaaaaaaaaa"'})  # the quotes hide a NUL
+    assert response.headers["Location"].startswith("/accounts/login/")

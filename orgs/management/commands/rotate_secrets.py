@@ -5,7 +5,7 @@ from typing import Any
 from allauth.mfa.models import Authenticator
 from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 from orgs.context import each_org, in_org
 from orgs.routing import tenant_labels
@@ -14,7 +14,6 @@ from sdr.lib.secrets import UnreadableSecret
 
 SEALED_KEYS = ("secret", "seed")  # of Authenticator.data; "migrated_codes" is a list of them
 SEALED_LISTS = ("migrated_codes",)
-BATCH_ROWS = 500
 
 
 class Command(BaseCommand):
@@ -51,23 +50,24 @@ class Command(BaseCommand):
 
     def _second_steps(self) -> None:
         """allauth keeps its secrets inside JSON, sealed by our MFAAdapter."""
-        count = 0
         pks = list(Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN).values_list("pk", flat=True))
-        for start in range(0, len(pks), BATCH_ROWS):
-            for pk, data in Authenticator.objects.filter(pk__in=pks[start : start + BATCH_ROWS]).values_list(
-                "pk", "data"
-            ):
-                try:
-                    fresh = _rotate_data(data)
-                except UnreadableSecret:
-                    self.unreadable.append(f"public.mfa_authenticator.data {pk}")
-                    continue
-                if fresh != data:
-                    # A code used meanwhile changed the row: then it is left as it is, for the next run.
-                    count += Authenticator.objects.filter(pk=pk, data=data).update(data=fresh)
+        count = sum(self._second_step(pk) for pk in pks)
         self.rotated += count
         if count:
             self.stdout.write(f"public.mfa_authenticator.data: {count}")
+
+    def _second_step(self, pk: int) -> int:
+        """Seal one row anew; its lock makes a sign-in that uses a code at this moment wait. How many: 0 or 1."""
+        with transaction.atomic():
+            row = Authenticator.objects.select_for_update().filter(pk=pk).first()
+            if row is None:
+                return 0
+            try:
+                fresh = _rotate_data(row.data)
+            except UnreadableSecret:
+                self.unreadable.append(f"public.mfa_authenticator.data {pk}")
+                return 0
+            return Authenticator.objects.filter(pk=pk).update(data=fresh) if fresh != row.data else 0
 
 
 def _fields() -> tuple[list[tuple[type[models.Model], Any]], list[tuple[type[models.Model], Any]]]:

@@ -1,6 +1,7 @@
 """Secrets at rest: sealed by the first key, opened by any, unreadable to whoever looks."""
 
 import threading
+import time
 from io import StringIO
 from typing import Any
 
@@ -10,7 +11,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
 from django.core.exceptions import FieldError, ImproperlyConfigured
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -173,3 +174,37 @@ def test_it_loses_no_change_made_while_it_rotates(transactional: None, settings:
 @pytest.fixture
 def transactional(committed: None) -> None:
     """Rotation commits row by row."""
+
+
+def test_it_seals_recovery_codes_of_which_one_is_used_meanwhile(committed: None, settings: Any) -> None:
+    ana = Person.objects.get(email="ana@example.com")
+    codes = RecoveryCodes.activate(ana).generate_codes()
+    settings.SECRETS_KEYRING = [NEW, OLD]
+    locked = threading.Event()
+
+    def use_one() -> None:
+        try:
+            with transaction.atomic():
+                assert RecoveryCodes(Authenticator.objects.get(user=ana)).validate_code(codes[0])
+                locked.set()
+                wait_for_a_waiter()
+        finally:
+            connection.close()
+
+    def wait_for_a_waiter() -> None:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        for _ in range(200):
+            with connection.cursor() as cursor:
+                cursor.execute(query)
+                if cursor.fetchone()[0]:
+                    return
+            time.sleep(0.05)
+        raise AssertionError("the rotation does not wait for the row")
+
+    user = threading.Thread(target=use_one)
+    user.start()
+    assert locked.wait(10)
+    call_command("rotate_secrets", stdout=StringIO())
+    user.join()
+    settings.SECRETS_KEYRING = [NEW]
+    assert RecoveryCodes(Authenticator.objects.get(user=ana)).get_unused_codes() == codes[1:]
