@@ -1,6 +1,6 @@
 """Small stand-ins for the demo's programs, so that the supervisor is tested with real processes in little time.
 
-python -m tests.local.standins supervisor STATE PORT | prepare FILE | web FD | worker
+python -m tests.local.standins supervisor STATE PORT | prepare FILE | web FD | worker | shifts | standin OPTION…
 """
 
 import os
@@ -28,7 +28,10 @@ def supervisor(state: str, port: str) -> int:
     def program(name: str) -> tuple[str, ...]:
         return (sys.executable, "-m", "tests.local.standins", name)
 
-    programs = Programs(prepare=program("prepare"), web=program("web"), worker=program("worker"))
+    programs = Programs(
+        prepare=program("prepare"), web=program("web"), worker=program("worker"), shifts=program("shifts"),
+        standin=program("standin"),
+    )  # fmt: skip
     try:
         Supervisor(Path(state), port=int(port), verbose="VERBOSE" in os.environ, programs=programs).run()
     except DemoError as error:
@@ -67,6 +70,25 @@ def worker() -> int:
         time.sleep(1)
 
 
+def shifts() -> int:
+    return wait("shifts")
+
+
+def standin(*options: str) -> int:
+    """Like WhatsApp's it needs its port and its keys, before anything is prepared."""
+    given = dict(zip(options[::2], options[1::2], strict=True))
+    for name in ("--api-key-file", "--control-token-file"):
+        assert len(Path(given[name]).read_text()) > 20
+    Path(os.environ["STATE_DIR"], "standin-port").write_text(f"{given['--port']} {os.environ['STANDIN_URL']}")
+    return wait("standin")
+
+
+def wait(name: str) -> int:
+    signal.signal(signal.SIGTERM, lambda *_: note_end(name))
+    while True:
+        time.sleep(1)
+
+
 def note_end(name: str) -> None:
     with Path(os.environ["STATE_DIR"], "ended").open("a") as ended:
         ended.write(f"{name}\n")
@@ -74,4 +96,4 @@ def note_end(name: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit({"supervisor": supervisor, "prepare": prepare, "web": web, "worker": worker}[sys.argv[1]](*sys.argv[2:]))  # type: ignore[operator]
+    sys.exit(globals()[sys.argv[1]](*sys.argv[2:]))

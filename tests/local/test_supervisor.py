@@ -82,11 +82,13 @@ def test_it_shows_how_to_sign_in_and_stops_in_order_on_ctrl_c(demo: Demo) -> Non
     assert stat.S_IMODE(demo.state.stat().st_mode) == 0o700
     assert demo.web_pid() > 0
     demo.until("web-1   │ web says hello")
-    assert eventually(lambda: len(marked(demo.state)) == 5)  # supervisor, janitor, web, worker and its child
+    # Supervisor, janitor, web, worker and its child, shifts, stand-in.
+    assert eventually(lambda: len(marked(demo.state)) == 7)
     assert demo.process
     demo.process.send_signal(signal.SIGINT)
     assert demo.end() == (0, "Stopping… (Ctrl-C again: at once)\nStopped.\n")
-    assert (demo.state / "ended").read_text().split() == ["web", "worker"]
+    ended = (demo.state / "ended").read_text().split()
+    assert (ended[0], sorted(ended[1:3]), ended[3:]) == ("web", ["shifts", "worker"], ["standin"])
     assert marked(demo.state) == {}
 
 
@@ -105,7 +107,7 @@ def test_it_stops_at_once_on_a_second_ctrl_c(demo: Demo) -> None:
 def test_it_leaves_nothing_when_it_is_killed(demo: Demo) -> None:
     demo.start(STUBBORN="1").until("Ctrl-C stops it")
     assert demo.process
-    assert eventually(lambda: len(marked(demo.state)) == 5)
+    assert eventually(lambda: len(marked(demo.state)) == 7)
     demo.process.kill()
     assert eventually(lambda: not marked(demo.state), within=6)
 
@@ -208,6 +210,7 @@ def test_it_cleans_only_when_nothing_runs(demo: Demo) -> None:
 
     demo.start().until("Ctrl-C stops it")
     (demo.state / "mail").mkdir()
+    (demo.state / "standin.json").touch()
     status, printed = clean()
     assert (status, "already running" in printed) == (1, True)
     assert (demo.state / "mail").is_dir()
@@ -215,9 +218,24 @@ def test_it_cleans_only_when_nothing_runs(demo: Demo) -> None:
     demo.process.terminate()
     demo.end()
     assert clean()[0] == 0
-    assert sorted(path.name for path in demo.state.iterdir()) == ["demo.lock", "ended"]
+    assert sorted(path.name for path in demo.state.iterdir()) == ["demo.lock", "ended", "secrets", "standin-port"]
 
 
 def test_it_needs_no_package_to_clean_up() -> None:
     code = "import sys, sdr.local.supervisor; print('django' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_it_gives_the_stand_in_a_port_that_is_free(demo: Demo) -> None:
+    with closing(socket.create_server(("127.0.0.1", demo.port + 99))):
+        demo.start().until("Ctrl-C stops it")
+        port, url = (demo.state / "standin-port").read_text().split()
+        assert int(port) > demo.port + 99
+        assert url == f"http://127.0.0.1:{port}"
+
+
+def test_it_gives_the_stand_in_the_port_that_is_asked_for(demo: Demo) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        wanted = free.getsockname()[1]
+    demo.start(STANDIN_PORT=str(wanted)).until("Ctrl-C stops it")
+    assert (demo.state / "standin-port").read_text() == f"{wanted} http://127.0.0.1:{wanted}"

@@ -13,6 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from orgs import shift_cluster
 from orgs.models import Heartbeat, Mail, Org, SchemaVersion
 from sdr import health
 
@@ -130,6 +131,10 @@ def test_it_tells_what_is_not_well(committed: None, client: Client, settings: An
     Heartbeat.objects.all().delete()
     checks = client.get("/health/deep", headers=token).json()["checks"]
     assert checks["workers"] == "no sign of life of a worker for 0:03:00"
+    assert checks["shifts"] == "no shift has begun for 0:05:00"
+    shift_cluster.beat()
+    checks = client.get("/health/deep", headers=token).json()["checks"]
+    assert (checks["workers"], checks["shifts"]) == ("no sign of life of a worker for 0:03:00", "ok")
     Heartbeat.objects.create(name="worker@here", kind="worker", beat_at=timezone.now())
     response = client.get("/health/deep", headers=token)
     assert response.json() == {"status": "ok", "checks": dict.fromkeys(response.json()["checks"], "ok")}

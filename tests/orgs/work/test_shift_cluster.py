@@ -1,0 +1,140 @@
+"""One shift follows another, in as many processes as there are workers, until they are told to stop."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from orgs import ingest, shift_cluster, shifts, tasks
+from orgs.models import Due, Heartbeat, Org
+from sdr.lib import jobs
+from sdr.local.supervisor import CHECKOUT
+
+
+@pytest.fixture
+def worked(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], bool]]:
+    """Shifts that end at once; each leaves what it was given to ask whether it must stop."""
+    calls: list[Callable[[], bool]] = []
+
+    def run_shift(*, stop: Callable[[], bool]) -> int:
+        calls.append(stop)
+        return 7
+
+    monkeypatch.setattr(shifts, "run_shift", run_shift)
+    return calls
+
+
+@pytest.fixture
+def stopping() -> Iterator[None]:
+    shift_cluster.stop()
+    yield
+    shift_cluster._stop[0] = 0
+
+
+def calls() -> int:
+    return OrmQ.objects.filter(key=shift_cluster.QUEUE).count()
+
+
+def test_a_shift_calls_its_successor_and_gives_a_sign_of_life(db: None, worked: list[Any]) -> None:
+    assert tasks.shift() == 7
+    assert (len(worked), calls()) == (1, 1)
+    assert worked[0]() is False
+    assert Heartbeat.objects.get(kind="shift").beat_at <= timezone.now()
+
+
+def test_a_shift_that_fails_is_followed_too(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: object) -> int:
+        raise RuntimeError("no shift today")
+
+    monkeypatch.setattr(shifts, "run_shift", fail)
+    with pytest.raises(RuntimeError):
+        tasks.shift()
+    assert calls() == 1
+
+
+def test_calls_do_not_pile_up(db: None, worked: list[Any]) -> None:
+    for _ in range(shift_cluster.MOST + 5):
+        tasks.shift()
+    assert calls() == shift_cluster.MOST
+
+
+def test_the_schedule_calls_only_when_no_call_waits(db: None) -> None:
+    tasks.call_shift()
+    tasks.call_shift()
+    assert calls() == 1
+
+
+def test_no_more_shifts_work_than_there_are_slots(db: None, worked: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shift_cluster, "MOST", 1)
+    with psycopg.connect(**ingest.parameters()) as other:
+        other.execute("SELECT pg_advisory_lock(%s, 0)", [shift_cluster.SLOT_LOCKS])
+        assert tasks.shift() == 0
+        assert (worked, calls()) == ([], 0)
+    assert tasks.shift() == 7
+    assert tasks.shift() == 7  # the slot was given back
+
+
+def test_nothing_begins_and_nobody_is_called_while_stopping(db: None, worked: list[Any], stopping: None) -> None:
+    assert tasks.shift() == 0
+    assert (worked, calls()) == ([], 0)
+
+
+def test_a_task_is_given_more_time_than_a_shift_can_take() -> None:
+    cluster = settings.Q_CLUSTER["ALT_CLUSTERS"][shift_cluster.QUEUE]
+    longest = max(kind.policy.limit for kind in jobs.registry.kinds.values())
+    assert cluster["timeout"] > (shifts.LENGTH + longest).total_seconds() + 10
+    assert cluster["retry"] > cluster["timeout"]
+
+
+def test_the_cluster_works_what_is_due_and_ends_soon_when_told_to(committed: None) -> None:
+    acme = Org.objects.get(slug="acme")
+    environment = {
+        "ENVIRONMENT": "test", "DJANGO_SETTINGS_MODULE": "tests.settings", "SHIFT_WORKERS": "2",
+        "TEST_DATABASE": connection.settings_dict["NAME"],
+    }  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "shifts"],
+        cwd=CHECKOUT, env={**os.environ, **environment}, start_new_session=True, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        until(lambda: slots_taken() == 2)
+        Due.objects.want(acme.pk, "turn", 10**9)  # a conversation that is gone: looked at, and done
+        until(lambda: not Due.objects.exists())
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert time.monotonic() - began < 4
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    assert slots_taken() == 0
+    assert calls() == 0  # none was made while stopping
+
+
+def slots_taken() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
+            " WHERE locktype = 'advisory' AND classid = %s AND datname = current_database()",
+            [shift_cluster.SLOT_LOCKS],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def until(true: Callable[[], bool], *, within: float = 20.0) -> None:
+    end = time.monotonic() + within
+    while not true():
+        assert time.monotonic() < end, "it did not come true in time"
+        time.sleep(0.05)
