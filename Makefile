@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. They need Python 3.11, make and, the first time, a network.
 .POSIX:
 .SUFFIXES:
-.PHONY: help setup demo test test-slow test-browser lint lock bench screens messages clean-demo install-base install-dev
+.PHONY: help setup demo test test-slow test-browser lint lock bench chaos screens messages clean-demo install-base install-dev
 
 PYTHON = python3
 BIN = .venv/bin
@@ -42,6 +42,9 @@ lint: install-dev ## Check style, types, templates and who imports whom
 
 bench: install-dev ## Measure; the figures belong in docs/performance.md
 	@$(RUN) ENVIRONMENT=test $(BIN)/python -m tests.bench $(BENCH)
+
+chaos: install-dev ## Kill and freeze everything while leads write, and compare with what their phones show
+	@$(RUN) ENVIRONMENT=test $(BIN)/python -m tests.chaos
 
 screens: install-dev ## Take the pictures of docs/screens anew
 	@$(RUN) ENVIRONMENT=test $(BIN)/python -m tests.browser.screens
