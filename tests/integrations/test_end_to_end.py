@@ -31,7 +31,7 @@ from integrations.whatsapp.standin import Faults, Options, Standin
 from orgs import shifts
 from orgs.context import in_org
 from orgs.models import Due, Org, Received
-from sdr.local.supervisor import CHECKOUT
+from sdr.local.embedded import CHECKOUT
 from tests import databases
 
 WITHIN = 10.0

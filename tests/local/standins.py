@@ -79,7 +79,9 @@ def standin(*options: str) -> int:
     given = dict(zip(options[::2], options[1::2], strict=True))
     for name in ("--api-key-file", "--control-token-file"):
         assert len(Path(given[name]).read_text()) > 20
-    Path(os.environ["STATE_DIR"], "standin-port").write_text(f"{given['--port']} {os.environ['STANDIN_URL']}")
+    told = Path(os.environ["STATE_DIR"], "standin-port")
+    told.with_suffix(".draft").write_text(f"{given['--port']} {os.environ['STANDIN_URL']}")
+    told.with_suffix(".draft").rename(told)  # whole or not at all
     return wait("standin")
 
 

@@ -18,7 +18,7 @@ from django_q.models import OrmQ
 from orgs import ingest, shift_cluster, shifts, tasks
 from orgs.models import Due, Heartbeat, Org
 from sdr.lib import jobs
-from sdr.local.supervisor import CHECKOUT
+from sdr.local.embedded import CHECKOUT
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def stopping() -> Iterator[None]:
 
 
 def calls() -> int:
-    return OrmQ.objects.filter(key=shift_cluster.QUEUE).count()
+    return len(OrmQ.objects.filter(key=shift_cluster.QUEUE))
 
 
 def test_a_shift_calls_its_successor_and_gives_a_sign_of_life(db: None, worked: list[Any]) -> None:
@@ -90,7 +90,8 @@ def test_nothing_begins_and_nobody_is_called_while_stopping(db: None, worked: li
 
 
 def test_a_task_is_given_more_time_than_a_shift_can_take() -> None:
-    cluster = settings.Q_CLUSTER["ALT_CLUSTERS"][shift_cluster.QUEUE]
+    every: Any = settings.Q_CLUSTER
+    cluster = every["ALT_CLUSTERS"][shift_cluster.QUEUE]
     longest = max(kind.policy.limit for kind in jobs.registry.kinds.values())
     assert cluster["timeout"] > (shifts.LENGTH + longest).total_seconds() + 10
     assert cluster["retry"] > cluster["timeout"]
