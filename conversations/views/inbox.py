@@ -117,19 +117,30 @@ def place(name: str) -> tuple[datetime, int] | None:
 def rows_of(conversations: list[Conversation], me: Person) -> list[Row]:
     """The lines, with the names of the people who own them (one query)."""
     people = names({row.owner_person_id for row in conversations if row.owner_person_id is not None})
+    owners = {row.pk: owner_of(row, me, people) for row in conversations}
     return [
         Row(
             conversation=row,
-            owner=owner_of(row, me, people),
+            owner=owners[row.pk],
             need=wording.need(row.needs_reason) if row.needs_person_since else "",
             preview=str(wording.KINDS.get(row.preview, row.preview)),
-            preview_by=str(AUTHORS.get(row.preview_author, "")),
+            preview_by=preview_by(row, owners[row.pk]),
         )
         for row in conversations
     ]
 
 
-AUTHORS: dict[str, str | Promise] = {Message.Author.AI: _("AI"), Message.Author.PERSON: _("You")}
+def preview_by(conversation: Conversation, owner: str) -> str:
+    """Who said what the line shows, when it was one of us. Of people only the present owner is known by name."""
+    match conversation.preview_author:
+        case Message.Author.AI:
+            return str(Message.Author.AI.label)
+        case Message.Author.PERSON if conversation.owner == Conversation.Owner.PERSON:
+            return owner
+        case Message.Author.PERSON:
+            return str(Message.Author.PERSON.label)
+        case _:
+            return ""
 
 
 def names(pks: set[int]) -> dict[int, str]:

@@ -52,6 +52,13 @@ def test_a_line_says_who_what_whose_and_why(number: Number, sign_in: SignIn, ver
     assert "<b>custa" not in html
 
 
+def test_a_line_names_who_of_us_spoke_last(number: Number, sign_in: SignIn, beto: Person, davi: Person) -> None:
+    arrive(number, incoming())
+    replies.reply(the_conversation(), beto, text="já respondo")
+    said = re.compile(r'inbox__preview text-soft"><span class="text-medium">([^<]+):</span> já respondo')
+    assert [said.findall(page(sign_in(person))) for person in (beto, davi)] == [["Você"], [beto.name]]
+
+
 def test_tabs_filter_and_count(number: Number, sign_in: SignIn, beto: Person, davi: Person) -> None:
     make_many(number, 5)
     first, second, third, *_rest = Conversation.objects.order_by("pk")
@@ -95,9 +102,7 @@ def test_many_conversations_need_no_more_queries(number: Number, sign_in: SignIn
         replies.take_over(conversation, beto)
     client = sign_in(beto)
     client.get(URL)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         client.get(URL)
     ours = [one["sql"] for one in queries if "conversations_" in one["sql"] or "orgs_person" in one["sql"]]
     assert len(ours) <= 10

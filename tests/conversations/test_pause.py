@@ -1,11 +1,12 @@
 """The red switch: after its commit nothing of the AI's is claimed, and nobody waits for ever."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 
 from conversations import pause, replies, sending
@@ -104,3 +105,43 @@ def test_no_send_is_claimed_after_it_and_none_locks_it_out(committed: None, has_
         assert states.count("queued") == 0
         assert states.count("sending") + states.count("cancelled") == len(states) == LEADS
         assert withdrawn <= states.count("cancelled")
+
+
+def test_a_claim_that_came_first_is_waited_for_and_waits_for_nothing(committed: None) -> None:
+    acme = Org.objects.get(slug="acme")
+    beto = Person.objects.get(email="beto@example.com")
+    with in_org(acme):
+        Control.objects.create()
+        arrive(make_number(), incoming())
+        turn(the_conversation())
+        pk = the_conversation().pk
+
+    def switch() -> int:
+        with in_org(acme):
+            withdrawn = pause.pause_all(beto)
+        connection.close()
+        return withdrawn
+
+    with ThreadPoolExecutor(1) as pool, in_org(acme):
+        with transaction.atomic():
+            sending.lock_share(pk)
+            switching = pool.submit(switch)
+            wait_for_a_lock()
+            assert not sending.is_paused()  # with the locks the other way round, one of the two is killed here
+            Message.objects.filter(author="ai").update(state="sending")
+        assert switching.result(30) == 0
+        assert sending.is_paused()
+        assert [state for state, _ in ours()] == ["sending"]
+
+
+def wait_for_a_lock() -> None:
+    """Until somebody waits for a row that we hold."""
+    until = time.monotonic() + 10
+    waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    with connection.cursor() as cursor:
+        while time.monotonic() < until:
+            cursor.execute(waiting)
+            if cursor.fetchone():
+                return
+            time.sleep(0.01)
+    raise AssertionError("nobody waits")
