@@ -21,6 +21,9 @@ from sdr.lib import jobs
 from sdr.local.embedded import CHECKOUT
 
 
+SOON = shifts.LENGTH.total_seconds() / 3
+
+
 @pytest.fixture
 def worked(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], bool]]:
     """Shifts that end at once; each leaves what it was given to ask whether it must stop."""
@@ -80,6 +83,7 @@ def test_no_more_shifts_work_than_there_are_slots(db: None, worked: list[Any], m
         other.execute("SELECT pg_advisory_lock(%s, 0)", [shift_cluster.SLOT_LOCKS])
         assert tasks.shift() == 0
         assert (worked, calls()) == ([], 0)
+        other.execute("SELECT pg_advisory_unlock(%s, 0)", [shift_cluster.SLOT_LOCKS])  # closing alone takes its time
     assert tasks.shift() == 7
     assert tasks.shift() == 7  # the slot was given back
 
@@ -112,10 +116,8 @@ def test_the_cluster_works_what_is_due_and_ends_soon_when_told_to(committed: Non
         until(lambda: slots_taken() == 2)
         Due.objects.want(acme.pk, "turn", 10**9)  # a conversation that is gone: looked at, and done
         until(lambda: not Due.objects.exists())
-        began = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
-        assert time.monotonic() - began < 4
+        assert process.wait(SOON) == 0  # django-q2 alone would wait for the end of the shift
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
