@@ -57,11 +57,19 @@ NO_TURN = frozenset({MessageKind.STICKER, MessageKind.UNSUPPORTED})
 
 
 class Parked(Exception):
-    """Whether this came from a person or is the echo of a send under way cannot be told yet: look again at `until`."""
+    """Whether this came from a person or is the echo of a send under way cannot be told yet: look again at `until`.
 
-    def __init__(self, until: datetime) -> None:
+    Raising it undoes the transaction, so the AI's pause is the catcher's to write: call `hold` outside of it.
+    """
+
+    def __init__(self, until: datetime, conversation: Conversation) -> None:
         super().__init__("parked")
         self.until = until
+        self._conversation = conversation
+
+    def hold(self) -> None:
+        """Nothing of the AI leaves this conversation before it is clear who wrote."""
+        self._conversation.hold(self.until + PARK_AGAIN)
 
 
 def handle(number: Number, event: Event, *, received_at: datetime, is_recovered: bool = False) -> None:
@@ -152,8 +160,7 @@ def receive_own(
             settle(under_way, provider_id=incoming.provider_id, sent_at=incoming.sent_at)
             return under_way
         if timezone.now() < received_at + PARK_LONGEST:
-            conversation.hold(timezone.now() + PARK_AGAIN * 2)
-            raise Parked(timezone.now() + PARK_AGAIN)
+            raise Parked(timezone.now() + PARK_AGAIN, conversation)
     settings = settings_of.number(number)
     old = number.is_backlog(incoming.sent_at, limit_seconds=settings.backlog_minutes * 60) or (
         incoming.sent_at is not None and number.opened_at is not None and incoming.sent_at < number.opened_at
@@ -329,6 +336,9 @@ def apply_to_message(number: Number, news: Edit | Revoke | StatusUpdate | Reacti
     """News about a message; kept until it arrives when it has not."""
     target = Message.objects.filter(number=number, provider_id=news.target_id).only("conversation_id").first()
     if target is None:
+        await_arrival(number, news.target_id)
+        target = Message.objects.filter(number=number, provider_id=news.target_id).only("conversation_id").first()
+    if target is None:
         Pending.objects.create(number=number, target_id=news.target_id[:120], sort=SORTS[type(news)], data=packed(news))
         return
     Conversation.objects.select_for_update().get(pk=target.conversation_id)
@@ -337,11 +347,23 @@ def apply_to_message(number: Number, news: Edit | Revoke | StatusUpdate | Reacti
 
 
 def apply_pending(number: Number, message: Message) -> None:
-    """What had come before its message, in the order it came."""
+    """What had come before its message, in the order it came. The message must be stored under its id already."""
+    await_arrival(number, message.provider_id or "")
     waiting = Pending.objects.filter(number=number, target_id=message.provider_id).order_by("pk")
     for one in waiting:
         apply_news(message, one.sort, one.data)
     waiting.delete()
+
+
+def await_arrival(number: Number, provider_id: str) -> None:
+    """A message and the news about it take turns until their transactions end, when they arrive at once.
+
+    Without it the news would not see the message, the message not the news, and the news would wait for ever.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{org_id()}/{number.pk}/{provider_id}"]
+        )
 
 
 SORTS: dict[type[object], str] = {StatusUpdate: "ack", Edit: "edit", Revoke: "revoke", Reaction: "reaction"}

@@ -47,6 +47,7 @@ def take_in(work: jobs.Work) -> None:
             apply(received, attempt=work.attempt)
             received.delete()
     except intake.Parked as parked:
+        parked.hold()
         Due.objects.want(work.org_id, ingest.KIND, work.ref, at=parked.until, priority=LIVE, context=work.row.context)
 
 

@@ -15,7 +15,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from conversations import intake
-from conversations.models import MediaAsset, Message, Number
+from conversations.models import Contact, Conversation, MediaAsset, Message, Number
 from integrations import tasks
 from integrations.models import Quarantine
 from integrations.whatsapp import webhook
@@ -158,8 +158,9 @@ def test_what_must_be_looked_at_later_stays_and_is_due_then(
     arrive(text("M1"), request_id="r1")
     until = datetime.now(UTC) + timedelta(seconds=10)
 
-    def park(*args: Any, **kwargs: Any) -> None:
-        raise intake.Parked(until)
+    def park(number: Number, *args: Any, **kwargs: Any) -> None:
+        contact = Contact.objects.create()
+        raise intake.Parked(until, Conversation.objects.create(contact=contact, number=number, reply_jid="x"))
 
     monkeypatch.setattr(intake, "handle", park)
     run(acme)
