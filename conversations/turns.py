@@ -18,6 +18,7 @@ from conversations.ports import Brain, Context, Draft
 from sdr.lib import metrics
 
 BUBBLES_AT_MOST = 4
+UNDECIDED = frozenset({Turn.State.OPEN, Turn.State.SUPERSEDED})
 
 
 class Run(Protocol):
@@ -86,8 +87,9 @@ def open_turn(conversation_id: int) -> Opened | None:
             defaults={"brain": agent.brain, "agent_version_id": agent.pk},
         )
         token = uuid4()
-        retaken = Turn.objects.filter(pk=turn.pk, state=Turn.State.OPEN).update(
-            attempt_token=token, attempts=turn.attempts + 1
+        # A superseded one comes back when the newer message was deleted: then its own is the newest again.
+        retaken = Turn.objects.filter(pk=turn.pk, state__in=UNDECIDED).update(
+            state=Turn.State.OPEN, reason="", attempt_token=token, attempts=turn.attempts + 1
         )
         if not retaken:
             return None
@@ -142,7 +144,7 @@ def skip(conversation: Conversation, up_to: int, why: policy.Silence) -> None:
         defaults={"state": Turn.State.SKIPPED, "reason": why},
     )
     if not made:
-        Turn.objects.filter(pk=turn.pk, state=Turn.State.OPEN).update(state=Turn.State.SKIPPED, reason=why)
+        Turn.objects.filter(pk=turn.pk, state__in=UNDECIDED).update(state=Turn.State.SKIPPED, reason=why)
     metrics.incr("sdr_turns", outcome=why)
     if why in {policy.Silence.OPTED_OUT, policy.Silence.BLOCKED, policy.Silence.IGNORED}:
         conversation.watermark = up_to
@@ -179,6 +181,8 @@ def apply(opened: Opened, draft: Draft) -> bool:
             return False
         if conversation.epoch != turn.epoch or conversation.watermark >= turn.up_to_seq:
             close(turn, Turn.State.SUPERSEDED, reason="owner_changed")
+            if conversation.owner == Conversation.Owner.AI and newest_unanswered(conversation) is not None:
+                intake.want("turn", conversation.pk)  # an opt-out elsewhere: it is to be said why nothing is said here
             return False
         newest = newest_unanswered(conversation)
         if newest is not None and newest > turn.up_to_seq and not at_cap(conversation, turn):
