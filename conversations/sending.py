@@ -25,7 +25,7 @@ from conversations.turns import Run
 from sdr.lib import metrics
 from sdr.lib.errors import PortError
 
-CALL_TIMEOUT = timedelta(seconds=20)  # of the client; the transport must not wait longer
+CALL_TIMEOUT = timedelta(seconds=30)  # of the client; the transport must not wait longer
 FRESH = timedelta(seconds=3)  # a claim older than this when the call would start is not used: we may have been frozen
 VERDICT_AFTER = CALL_TIMEOUT + timedelta(seconds=90)  # earliest "it was not sent" (DESIGN 4.5)
 VERDICT_LATEST = timedelta(minutes=30)  # then a person decides
@@ -225,8 +225,9 @@ def deliver(claim: Claim) -> None:
 
 
 def mark_sent(claim: Claim, sent: Sent) -> None:
+    """It went out: that is certain, whatever was decided about it while we were frozen before we could say so."""
     with transaction.atomic():
-        message = ours(claim, Message.State.SENDING, Message.State.UNKNOWN)
+        message = ours(claim, *(state for state in Message.State if state != Message.State.SENT))
         if message is None:
             return
         conversation = intake.locked(message.conversation_id)
