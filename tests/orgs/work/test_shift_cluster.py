@@ -20,7 +20,6 @@ from orgs.models import Due, Heartbeat, Org
 from sdr.lib import jobs
 from sdr.local.embedded import CHECKOUT
 
-
 SOON = shifts.LENGTH.total_seconds() / 3
 
 
