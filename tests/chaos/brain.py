@@ -13,6 +13,6 @@ class NamingBrain:
 
     async def decide(self, context: Context) -> Draft:
         """One bubble. Newest by arrival, not by the sender's clock: each turn has an arrival no other turn has."""
-        await asyncio.sleep(random.uniform(SHORTEST_SECONDS, LONGEST_SECONDS))  # noqa: S311
+        await asyncio.sleep(random.uniform(SHORTEST_SECONDS, LONGEST_SECONDS))
         newest = max((line for line in context.lines if line.author == "lead"), key=lambda line: line.id)
         return Draft(bubbles=(f"re {newest.text}",))

@@ -23,7 +23,7 @@ def delete_without_generation() -> None:
 
 def epoch_without_lock() -> None:
     """Owner and epoch are compared first, the message is claimed a moment later, without the conversation's lock."""
-    from conversations import sending
+    from conversations import intake, sending
     from conversations.models import Conversation, Message
 
     careful = sending.claim_next
@@ -39,7 +39,7 @@ def epoch_without_lock() -> None:
         message.state, message.claimed_at = Message.State.SENDING, timezone.now()
         message.attempts += 1
         message.save(update_fields=["state", "claimed_at", "attempts"])
-        sending.intake.want("reconcile", message.pk, at=timezone.now() + sending.VERDICT_AFTER)
+        intake.want("reconcile", message.pk, at=timezone.now() + sending.VERDICT_AFTER)
         return sending.Claim(
             message_id=message.pk, number_id=message.number_id, jid=conversation.reply_jid, text=message.text,
             quoted_id="", attempt=message.attempts, claimed_at=time.monotonic(), is_ai=True, typing=timedelta(),
@@ -52,10 +52,11 @@ def retake_without_token() -> None:
     """Whoever opened the turn may write it, also when it was taken from them meanwhile."""
     from conversations import turns
     from conversations.models import Turn
+    from conversations.ports import Draft
 
     careful = turns.apply
 
-    def careless(opened: turns.Opened, draft: turns.Draft) -> bool:
+    def careless(opened: turns.Opened, draft: Draft) -> bool:
         token = Turn.objects.values_list("attempt_token", flat=True).get(pk=opened.turn_id)
         return careful(replace(opened, token=token or opened.token), draft)
 

@@ -25,9 +25,10 @@ def quicken() -> None:
     from conversations import sending
     from integrations.whatsapp import client
     from sdr.lib import jobs
+    from sdr.lib.http import Timeout
 
     sending.CALL_TIMEOUT = timedelta(seconds=CALL_SECONDS)
     sending.FRESH, sending.VERDICT_AFTER, sending.VERDICT_LATEST = FRESH, VERDICT_AFTER, VERDICT_LATEST
     sending.LOOK_EVERY, sending.PAUSE, sending.CLOSED_PAUSE = LOOK_EVERY, PAUSE, CLOSED_PAUSE
-    client.SEND = client.Timeout(connect=2.0, read=CALL_SECONDS, total=CALL_SECONDS)
+    client.SEND = Timeout(connect=2.0, read=CALL_SECONDS, total=CALL_SECONDS)
     jobs.LEASE, jobs.RENEW_EVERY = LEASE, RENEW_EVERY

@@ -1,4 +1,4 @@
-"""One run: leads write, people take over, everything dies now and then, and the evidence is gathered when it is quiet."""
+"""One run: leads write, people take over, everything dies now and then; gather the evidence when it is quiet."""
 
 import json
 import random
@@ -16,7 +16,7 @@ from tests.chaos.truth import Evidence, Got, Move, Stored, Takeover, Verdict, ju
 
 T = TypeVar("T")
 ORGS, NUMBERS = 2, 2  # numbers of each org
-SECRET = "a-secret-of-many-characters-0123456789"  # noqa: S105
+SECRET = "a-secret-of-many-characters-0123456789"
 FAULTS = {
     "fail_rate": 0.02, "hang_rate": 0.001, "hang_before_rate": 0.001, "swallow_rate": 0.01, "duplicate_rate": 0.05,
     "repeat_rate": 0.02, "disorder_seconds": 1.5, "hang_seconds": 60.0,
@@ -152,7 +152,7 @@ def gather(stage: Stage, plan: Plan) -> Cast:
 
 # --- During -----------------------------------------------------------------------------------------------------------
 def write(stage: Stage, plan: Plan, cast: Cast) -> None:
-    """The leads write, in bursts; the database is restarted half-way; each sort of uncertain send happens at least once."""
+    """The leads write, in bursts; the database is restarted half-way; each sort of uncertain send happens."""
     dice = random.Random(f"leads {plan.seed}")
     written, restarted, begun = 0, False, time.monotonic()
     sure = {plan.messages * (n + 1) // 5: fault for n, fault in enumerate(SURE_FAULTS)}
@@ -271,7 +271,9 @@ def collect(stage: Stage, cast: Cast) -> Evidence:
     evidence = Evidence(acknowledged=acknowledged(stage))
     for org in Org.objects.filter(pk__in=set(cast.instances.values())):
         with in_org(org):
-            rows = kept.Message.objects.annotate(instance=F("number__instance"), phone=F("conversation__contact__phone"))
+            rows = kept.Message.objects.annotate(
+                instance=F("number__instance"), phone=F("conversation__contact__phone")
+            )
             evidence.messages += [
                 Stored(
                     id=row.pk, chat=(org.pk, row.conversation_id), seq=row.seq, author=row.author, state=row.state,
@@ -282,7 +284,9 @@ def collect(stage: Stage, cast: Cast) -> Evidence:
                 for row in rows
             ]  # fmt: skip
             evidence.moves += [
-                Move(row.pk, (org.pk, row.conversation_id), row.up_to_seq, row.state, row.reason, str(row.attempt_token))
+                Move(
+                    row.pk, (org.pk, row.conversation_id), row.up_to_seq, row.state, row.reason, str(row.attempt_token)
+                )
                 for row in kept.Turn.objects.all()
             ]
             evidence.takeovers += [

@@ -67,16 +67,15 @@ class Stage:
     def start_web(self) -> subprocess.Popen[bytes]:
         number = self.socket.fileno()
         command = [sys.executable, "-m", "tests.chaos.web", str(number)]
-        return subprocess.Popen(
-            command, env=self.environment, pass_fds=[number], stdout=self.log, stderr=self.log
-        )
+        return subprocess.Popen(command, env=self.environment, pass_fds=[number], stdout=self.log, stderr=self.log)
 
     def workers(self) -> list[psutil.Process]:
         if self.nursery is None:
             return []
+        found: list[psutil.Process] = []
         with suppress(psutil.NoSuchProcess):
-            return psutil.Process(self.nursery.pid).children()
-        return []
+            found = psutil.Process(self.nursery.pid).children()
+        return found
 
     def keep(self) -> None:
         """Wake the frozen after a random time, also past their lease; replace dead web processes."""

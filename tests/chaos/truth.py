@@ -67,7 +67,7 @@ class Got:
 
 @dataclass
 class Evidence:
-    """Everything the judgement needs. `acknowledged`: ids answered 200; `written`: (org, turn) → token that wrote it."""
+    """Everything the judgement needs. `acknowledged`: ids answered 200; `written`: (org, turn, token that wrote it)."""
 
     acknowledged: set[str] = field(default_factory=set)
     messages: list[Stored] = field(default_factory=list)
@@ -84,7 +84,9 @@ class Evidence:
 class Verdict:
     lost: list[str] = field(default_factory=list)
     twice: list[str] = field(default_factory=list)
-    untrue: list[str] = field(default_factory=list)  # the database and the phones disagree, or who may write did not hold
+    untrue: list[str] = field(
+        default_factory=list
+    )  # the database and the phones disagree, or who may write did not hold
     left: list[str] = field(default_factory=list)  # work nobody does
     parked: list[str] = field(default_factory=list)
     dead: list[str] = field(default_factory=list)
@@ -134,7 +136,7 @@ def judge_arrivals(evidence: Evidence, verdict: Verdict) -> None:
 
 
 def reason_for_silence(message: Stored, moves: Sequence[Move]) -> str | None:
-    """"" for an answered message, the recorded reason for one that is not, None without any."""
+    """ "" for an answered message, the recorded reason for one that is not, None without any."""
     if any(move.state == "applied" and move.up_to >= message.seq for move in moves):
         return ""
     if message.is_backlog:
@@ -168,7 +170,9 @@ def judge_turns(evidence: Evidence, verdict: Verdict) -> None:
 
 def judge_phones(evidence: Evidence, verdict: Verdict) -> None:
     """What phones show is what is SENT, each text once; what is neither sent nor withdrawn is parked."""
-    for (instance, phone, text), count in Counter((got.instance, got.phone, got.text) for got in evidence.phones).items():
+    for (instance, phone, text), count in Counter(
+        (got.instance, got.phone, got.text) for got in evidence.phones
+    ).items():
         if count > 1:
             verdict.twice.append(f"“{text}” is {count} times on {phone} ({instance})")
     ours = [message for message in evidence.messages if message.author == "ai"]

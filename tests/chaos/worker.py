@@ -57,11 +57,12 @@ def main() -> None:
 def note_who_writes(journal: Path) -> None:
     """Have each written turn leave a line: org, turn, and the token of the attempt that wrote it."""
     from conversations import intake, turns
+    from conversations.ports import Draft
 
     apply = turns.apply
     file = os.open(journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-    def noted(opened: turns.Opened, draft: turns.Draft) -> bool:
+    def noted(opened: turns.Opened, draft: Draft) -> bool:
         is_ours = apply(opened, draft)
         if is_ours:
             os.write(file, f"applied {intake.org_id()} {opened.turn_id} {opened.token}\n".encode())

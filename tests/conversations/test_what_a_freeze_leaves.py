@@ -1,4 +1,4 @@
-"""Moments at which a process freezes, or another one is in between: what is certain stays certain, nothing waits for ever."""
+"""A process freezes, or another one comes in between: what is certain stays certain, nothing waits for ever."""
 
 import threading
 from datetime import timedelta
