@@ -16,7 +16,7 @@ SHOWN = 8  # of each sort
 def main() -> int:
     first = int(os.environ.get("CHAOS_SEED", "1"))
     bug = os.environ.get("CHAOS_BUG", "")
-    outcomes = []
+    outcomes: list[Outcome] = []
     for seed in range(first, first + int(os.environ.get("CHAOS_SEEDS", "1"))):
         plan = Plan(
             seed=seed,
@@ -25,6 +25,7 @@ def main() -> int:
             per_second=float(os.environ.get("CHAOS_RATE", "8")),
             rate=float(os.environ.get("CHAOS_FAILPOINT_RATE", "0.0015")),
             bug=bug,
+            has_snapshot=len(outcomes) == 1,
         )
         outcomes.append(play(plan))
         outcomes[-1].load = os.getloadavg()[0]

@@ -4,6 +4,7 @@ import json
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,6 +27,8 @@ BURST = 4  # messages one lead writes at once, at most
 STRIKE_SECONDS = (1.0, 4.0)  # between two strikes
 TAKEOVER_SECONDS = (0.3, 1.5)
 OWNED_SECONDS = 1.0
+WATCH_SECONDS = 2.0
+DOWN_SECONDS = 1.0
 CANARY_SECONDS = 2.0
 CANARY = "5511900000000"
 QUIET_LOOKS = 3  # in a row
@@ -44,6 +47,7 @@ class Plan:
     per_second: float = 8.0
     rate: float = 0.0015
     bug: str = ""
+    has_snapshot: bool = False  # somebody keeps a transaction open all along, so that nothing can be vacuumed
 
 
 @dataclass
@@ -85,11 +89,14 @@ def play(plan: Plan) -> Outcome:
     with staged(plan.seed, rate=plan.rate, bug=plan.bug, faults=faults) as stage:
         stage.open()
         cast = gather(stage, plan)
-        ended = threading.Event()
+        ended, violations = threading.Event(), Counter[str]()
         troubles = [
             threading.Thread(target=strike_often, args=(stage, plan, ended)),
             threading.Thread(target=take_over_often, args=(plan, cast, ended)),
+            threading.Thread(target=watch_often, args=(violations, ended)),
         ]
+        if plan.has_snapshot:
+            troubles.append(threading.Thread(target=keep_snapshot, args=(ended,)))
         for trouble in troubles:
             trouble.start()
         try:
@@ -100,6 +107,7 @@ def play(plan: Plan) -> Outcome:
                 trouble.join()
         wait_for_quiet(stage, cast)
         evidence = collect(stage, cast)
+        evidence.invariants = violations | Counter(evidence.invariants)
         points, evidence.written = stage.read_journal()
         outcome = Outcome(
             plan, judge(evidence), len(evidence.acknowledged), swallowed(stage), dict(stage.hits), dict(points), 0.0
@@ -152,9 +160,9 @@ def gather(stage: Stage, plan: Plan) -> Cast:
 
 # --- During -----------------------------------------------------------------------------------------------------------
 def write(stage: Stage, plan: Plan, cast: Cast) -> None:
-    """The leads write, in bursts; the database is restarted half-way; each sort of uncertain send happens."""
+    """The leads write, in bursts. Once Evolution crashes, once the database restarts; every sort of doubt arises."""
     dice = random.Random(f"leads {plan.seed}")
-    written, restarted, begun = 0, False, time.monotonic()
+    written, crashed, restarted, begun = 0, False, False, time.monotonic()
     sure = {plan.messages * (n + 1) // 5: fault for n, fault in enumerate(SURE_FAULTS)}
     while written < plan.messages:
         instance, phone = dice.choice(cast.leads)
@@ -163,6 +171,10 @@ def write(stage: Stage, plan: Plan, cast: Cast) -> None:
             written += 1
             if fault := sure.get(written):
                 stage.standin.faults.next_sends.append(fault)
+        if not crashed and written >= plan.messages / 4:
+            crashed = True
+            stage.hits["crash Evolution"] += 1
+            threading.Thread(target=stage.standin.crash, kwargs={"down_seconds": DOWN_SECONDS}).start()
         if not restarted and written >= plan.messages / 2:
             restarted = True
             threading.Thread(target=stage.restart_database, kwargs={"crash": plan.seed % 2 == 0}).start()
@@ -173,6 +185,25 @@ def strike_often(stage: Stage, plan: Plan, ended: threading.Event) -> None:
     dice = random.Random(f"strikes {plan.seed}")
     while not ended.wait(dice.uniform(*STRIKE_SECONDS)):
         stage.strike(dice)
+
+
+def watch_often(violations: Counter[str], ended: threading.Event) -> None:
+    """Invariants hold at every moment, not only in the end. Keeps the most that was ever counted of each."""
+    from conversations import invariants
+
+    while not ended.wait(WATCH_SECONDS):
+        violations |= Counter(insist(invariants.watch))
+
+
+def keep_snapshot(ended: threading.Event) -> None:
+    """A transaction that stays open until the end, or until the database is restarted; then another one."""
+    from django.db import connection
+
+    while not ended.is_set():
+        insist(lambda: connection.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM orgs_due"))
+        while not ended.wait(LOOK_SECONDS) and connection.is_usable():
+            pass
+        connection.close()
 
 
 def take_over_often(plan: Plan, cast: Cast, ended: threading.Event) -> None:
