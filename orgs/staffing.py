@@ -104,7 +104,8 @@ def deactivate(person: Person, *, by: Person, request: HttpRequest | None = None
 
 
 def reactivate(person: Person, *, by: Person, request: HttpRequest | None = None) -> None:
-    """Let the person sign in again."""
+    """Let the person sign in again. Raises StaffRefusedError for oneself and superusers."""
+    refuse_protected(person, by)
     with transaction.atomic():
         if not Person.objects.filter(pk=person.pk, is_active=False).update(is_active=True):
             return

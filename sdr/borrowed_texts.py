@@ -3,7 +3,7 @@
 over the library's own catalogs.
 """
 
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, ngettext_lazy
 
 BORROWED = (
     gettext_noop("This account is currently inactive."),
@@ -54,4 +54,28 @@ BORROWED = (
     gettext_noop("The third-party account has been disconnected."),
     gettext_noop("Signed out of all other sessions."),
     gettext_noop("Change Password"),
+)
+
+# Of Django: what a password must be, in fewer words, and months as they stand inside a sentence.
+BORROWED_FROM_DJANGO = (
+    gettext_noop("Your password can’t be too similar to your other personal information."),
+    ngettext_lazy(
+        "Your password must contain at least %(min_length)d character.",
+        "Your password must contain at least %(min_length)d characters.",
+        "min_length",
+    ),
+    gettext_noop("Your password can’t be a commonly used password."),
+    gettext_noop("Your password can’t be entirely numeric."),
+    gettext_noop("January"),
+    gettext_noop("February"),
+    gettext_noop("March"),
+    gettext_noop("April"),
+    gettext_noop("May"),
+    gettext_noop("June"),
+    gettext_noop("July"),
+    gettext_noop("August"),
+    gettext_noop("September"),
+    gettext_noop("October"),
+    gettext_noop("November"),
+    gettext_noop("December"),
 )

@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Ht
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 from unfold.sites import UnfoldAdminSite
 
 from orgs import staffing
@@ -68,7 +69,7 @@ def ask_for_proof(request: HttpRequest) -> HttpResponse | None:
     if not staffing.is_support(request.user):
         raise Http404
     if not has_mfa(request.user):
-        messages.warning(request, "The staff pages need two-step sign-in. Please set it up first.")
+        messages.warning(request, _("The staff pages need two-step sign-in. Please set it up first."))
         return redirect("mfa_index")
     lasts = staffing.SECOND_STEP_LASTS
     if request.method not in {"GET", "HEAD"}:

@@ -392,6 +392,13 @@ def test_a_lead_deactivates_somebody_and_their_sessions_end(
     assert list(entries) == [("person.deactivated", lead.email), ("person.reactivated", lead.email)]
 
 
+def test_a_lead_does_not_bring_a_superuser_back(as_lead: Client, beto: Person) -> None:
+    Person.objects.filter(pk=beto.pk).update(is_active=False, is_staff=True, is_superuser=True)
+    act(as_lead, "reactivate", beto)
+    assert not Person.objects.filter(pk=beto.pk, is_active=True).exists()
+    assert not AuditEntry.objects.filter(action="person.reactivated").exists()
+
+
 def test_a_lead_signs_somebody_out_everywhere(
     as_lead: Client, beto: Person, sign_in: Callable[[Person], Client]
 ) -> None:

@@ -26,7 +26,7 @@ def test_it_marks_a_moment_in_utc_whatever_its_zone() -> None:
 
 def test_it_writes_the_moment_in_the_active_time_zone_for_readers_without_scripts() -> None:
     with translation.override("pt-br"), django_timezone.override(ZoneInfo("America/Sao_Paulo")):
-        assert "22 de Novembro de 2026 às 10:05<" in time_element(MOMENT)
+        assert "22 de novembro de 2026 às 10:05<" in time_element(MOMENT)
 
 
 def test_it_shows_only_the_day_of_a_moment() -> None:
