@@ -1,4 +1,4 @@
-"""Places at which a process kills or freezes itself: before and after every commit, every call, every stored batch."""
+"""Where a process kills or freezes itself: before and after every commit, call, thought and stored batch."""
 
 import os
 import random
