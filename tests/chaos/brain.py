@@ -5,7 +5,8 @@ import random
 
 from conversations.ports import Context, Draft
 
-SHORTEST_SECONDS, LONGEST_SECONDS = 0.05, 0.6
+QUICK_SECONDS, SLOW_SECONDS = (0.05, 0.6), (2.0, 5.0)
+SLOW_SHARE = 0.2  # long enough for somebody to lose the turn, and for another to be thinking about it
 
 
 class NamingBrain:
@@ -13,6 +14,7 @@ class NamingBrain:
 
     async def decide(self, context: Context) -> Draft:
         """One bubble. Newest by arrival, not by the sender's clock: each turn has an arrival no other turn has."""
-        await asyncio.sleep(random.uniform(SHORTEST_SECONDS, LONGEST_SECONDS))
+        is_slow = random.random() < SLOW_SHARE
+        await asyncio.sleep(random.uniform(*(SLOW_SECONDS if is_slow else QUICK_SECONDS)))
         newest = max((line for line in context.lines if line.author == "lead"), key=lambda line: line.id)
         return Draft(bubbles=(f"re {newest.text}",))

@@ -10,6 +10,7 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 KILL_SHARE = 0.5  # the others freeze, and somebody outside wakes them
+THOUGHT_WEIGHT = 20
 
 
 class Failpoints:
@@ -20,9 +21,9 @@ class Failpoints:
         self._rate = rate
         self._journal = os.open(journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-    def hit(self, place: str) -> None:
-        """Perhaps die, perhaps freeze, mostly nothing."""
-        if self._dice.random() >= self._rate:
+    def hit(self, place: str, *, weight: float = 1) -> None:
+        """Perhaps die, perhaps freeze, mostly nothing. `weight` makes up for places that are rarely passed."""
+        if self._dice.random() >= self._rate * weight:
             return
         number = signal.SIGKILL if self._dice.random() < KILL_SHARE else signal.SIGSTOP
         os.write(self._journal, f"{place} {number.name}\n".encode())
@@ -40,23 +41,25 @@ class Failpoints:
 
         setattr(owner, name, wrapped)
 
-    def around_async(self, owner: Any, name: str, place: str) -> None:
+    def around_async(self, owner: Any, name: str, place: str, *, weight: float = 1) -> None:
         """The same for a coroutine function."""
         original: Callable[..., Any] = getattr(owner, name)
 
         async def wrapped(*args: Any, **kwargs: Any) -> Any:
-            self.hit(f"before {place}")
+            self.hit(f"before {place}", weight=weight)
             result = await original(*args, **kwargs)
-            self.hit(f"after {place}")
+            self.hit(f"after {place}", weight=weight)
             return result
 
         setattr(owner, name, wrapped)
 
     def place_in_worker(self) -> None:
         from integrations.whatsapp.transport import EvolutionTransport
+        from tests.chaos.brain import NamingBrain
 
         self.around(BaseDatabaseWrapper, "_commit", "commit")
         self.around(EvolutionTransport, "send_text", "call")
+        self.around_async(NamingBrain, "decide", "thought", weight=THOUGHT_WEIGHT)
 
     def place_in_web(self) -> None:
         from orgs.ingest import Ingest
