@@ -20,7 +20,7 @@ ORGS, NUMBERS = 2, 2  # numbers of each org
 SECRET = "a-secret-of-many-characters-0123456789"
 FAULTS = {
     "fail_rate": 0.02, "hang_rate": 0.001, "hang_before_rate": 0.001, "swallow_rate": 0.01, "duplicate_rate": 0.05,
-    "repeat_rate": 0.02, "disorder_seconds": 1.5, "hang_seconds": 60.0,
+    "repeat_rate": 0.02, "disorder_seconds": 4.0, "hang_seconds": 60.0,
 }  # fmt: skip
 SURE_FAULTS = (SendFault.HANG_AFTER, SendFault.HANG_BEFORE, SendFault.ERROR_AFTER)  # so that a short run has them too
 BURST = 4  # messages one lead writes at once, at most

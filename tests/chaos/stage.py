@@ -157,7 +157,7 @@ class Stage:
 @contextmanager
 def staged(seed: int, *, rate: float, bug: str = "", faults: Faults, **options: Any) -> Iterator[Stage]:
     """A fresh database on a cluster that keeps its promises (fsync on), and Django on it; all is stopped afterwards."""
-    state = Path(__file__).resolve().parents[2] / ".state" / "chaos"
+    state = Path(__file__).resolve().parents[2] / ".state" / os.environ.get("CHAOS_STATE", "chaos")
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in ("journal.txt", "processes.log"):
         (state / name).unlink(missing_ok=True)
