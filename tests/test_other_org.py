@@ -113,6 +113,8 @@ def make_conversation(word: str) -> None:
         Message.objects.create(
             pk=seq, seq=seq, conversation=conversation, number=number, author=author, state=state, text=f"said {word}"
         )  # fmt: skip
+    with connection.cursor() as cursor:  # ids were given by hand: the next one must not meet them
+        cursor.execute("SELECT setval(pg_get_serial_sequence('conversations_message', 'id'), 1000)")
 
 
 # --- The addresses ----------------------------------------------------------------------------------------------------
