@@ -2,7 +2,8 @@
 
 CHAOS_SEEDS is how many, CHAOS_SEED the first of them (1), CHAOS_RATE messages a second (8), CHAOS_FAILPOINT_RATE the
 probability at each failpoint (0.0015), CHAOS_BUG a mistake of `tests.chaos.bugs` to put back: then the run is good
-when it finds something. CHAOS_STATE names the cluster's directory in .state, for a second run at the same time. Exits with 1 otherwise. Waits are shortened by `tests.chaos.pace`.
+when it finds something, and exits with 1 otherwise. CHAOS_STATE names the cluster's directory in .state, for a second
+run at the same time. Waits are shortened by `tests.chaos.pace`.
 """
 
 import os
