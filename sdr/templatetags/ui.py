@@ -106,8 +106,9 @@ def active(context: Context, path: str, *, exact: bool = False) -> SafeString:
 
 
 @register.filter
-def device(user_agent: str) -> str:
+def device(user_agent: str | None) -> str:
     """Browser and system in words ("Firefox, Android") from a User-Agent header; "" when neither is known."""
+    user_agent = user_agent or ""
     browser = next((name for mark, name in BROWSERS if mark in user_agent), "")
     system = next((name for mark, name in SYSTEMS if mark in user_agent), "")
     return ", ".join(filter(None, (browser, system)))

@@ -125,9 +125,9 @@ def test_it_says_what_is_wrong_and_changes_nothing(ana: Person, sign_in: SignIn,
 def test_it_is_written_with_a_notice_of_when_and_where_from(ana: Person, sign_in: SignIn) -> None:
     client = sign_in(ana)
     client.post(
-        CHANGE, {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}, headers={"User-Agent": "Firefox/1 <b>"}
+        CHANGE, {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}, headers={"User-Agent": "Lynx/1 <b>"}
     )
     mail = last_mail(ana.email)
     assert "127.0.0.1" in mail.text
-    assert "Firefox/1 <b>" in mail.text
-    assert "Firefox/1 &lt;b&gt;" in mail.html
+    assert "Lynx/1 <b>" in mail.text
+    assert "Lynx/1 &lt;b&gt;" in mail.html

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import translation
 
 from conversations.models import Number
 from conversations.ports import LinkState
@@ -89,7 +90,7 @@ def test_each_number_has_a_path_of_its_own(acme: Org) -> None:
     ],
 )
 def test_what_cannot_work_is_refused_and_nothing_is_added(acme: Org, changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(CommandError, match=message):
+    with translation.override("en"), pytest.raises(CommandError, match=message):
         add(**changes)
     assert nothing_added(acme)
 
