@@ -345,14 +345,14 @@ class Supervisor:
 
     def _start_janitor(self) -> None:
         reading, writing = os.pipe()
+        self._janitor = os.fdopen(writing, "wb", buffering=0)
+        for child in self._children:  # before it lives: were we killed right after the fork, it must know them already
+            if child.process:
+                self._tell_janitor(f"+{child.process.pid}")
         self._janitor_pid = os.fork()
         if self._janitor_pid == 0:
             _be_janitor(reading, self._lock_fd)
         os.close(reading)
-        self._janitor = os.fdopen(writing, "wb", buffering=0)
-        for child in self._children:
-            if child.process:
-                self._tell_janitor(f"+{child.process.pid}")
 
     def _restart_janitor(self) -> None:
         if os.waitpid(self._janitor_pid, os.WNOHANG)[0]:

@@ -135,7 +135,7 @@ def test_it_cleans_up_also_with_a_second_janitor(demo: Demo) -> None:
     os.kill(janitor, signal.SIGKILL)
     assert eventually(lambda: sum(" supervisor " in command for command in marked(demo.state).values()) == 2)
     demo.process.kill()
-    assert eventually(lambda: not marked(demo.state), within=6)
+    assert eventually(lambda: not marked(demo.state), within=12)
 
 
 def test_it_runs_again_at_once_after_everything_was_killed_and_keeps_postgresql_alive(demo: Demo) -> None:
