@@ -51,6 +51,7 @@ def orgs() -> None:
     """1,000 orgs one after the other, by a process that is killed -9 in the middle and started again."""
     from django.db import connection
 
+    from orgs import schemas as schemas_of
     from orgs.models import Org
 
     seconds: list[float] = []
@@ -65,16 +66,20 @@ def orgs() -> None:
                 break
         child.wait()
     time.sleep(1)
+    template = schemas_of.stored("org")
+    assert template is not None
+    tables = template.sql.count("CREATE TABLE ")
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'org\\_%%'")
         schemas = cursor.fetchone()[0]
         cursor.execute(
             "SELECT count(*) FROM (SELECT schemaname FROM pg_tables WHERE schemaname LIKE 'org\\_%%'"
-            " GROUP BY 1 HAVING count(*) <> 26) odd"
+            " GROUP BY 1 HAVING count(*) <> %s) odd",
+            [tables],
         )
         odd = cursor.fetchone()[0]
     tenth = max(1, ORGS // 10)
-    heading(f"{ORGS} orgs of 25 tables created", f"{COMMAND} orgs")
+    heading(f"{ORGS} orgs of {tables} tables created", f"{COMMAND} orgs")
     print("| each | p95 | last tenth / first tenth | half-made after kill -9 |\n|---|---|---|---|")
     ratio = percentile(seconds[-tenth:], 0.5) / percentile(seconds[:tenth], 0.5)
     half_made = abs(schemas - Org.objects.count()) + odd
