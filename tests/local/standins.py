@@ -64,6 +64,7 @@ def web(fd: str) -> int:
 def worker() -> int:
     """Has a child of its own, as the job cluster has."""
     signal.signal(signal.SIGTERM, lambda *_: note_end("worker"))
+    note_ready("worker")
     if os.fork() == 0 and os.environ.get("STUBBORN"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:
@@ -85,8 +86,14 @@ def standin(*options: str) -> int:
     return wait("standin")
 
 
+def note_ready(name: str) -> None:
+    """From here on we say when we are ended."""
+    Path(os.environ["STATE_DIR"], f"{name}-ready").touch()
+
+
 def wait(name: str) -> int:
     signal.signal(signal.SIGTERM, lambda *_: note_end(name))
+    note_ready(name)
     while True:
         time.sleep(1)
 

@@ -84,6 +84,7 @@ def test_it_shows_how_to_sign_in_and_stops_in_order_on_ctrl_c(demo: Demo) -> Non
     demo.until("web-1   │ web says hello")
     # Supervisor, janitor, web, worker and its child, shifts, stand-in.
     assert eventually(lambda: len(marked(demo.state)) == 7)
+    assert eventually(lambda: all((demo.state / f"{name}-ready").exists() for name in ("worker", "shifts", "standin")))
     assert demo.process
     demo.process.send_signal(signal.SIGINT)
     assert demo.end() == (0, "Stopping… (Ctrl-C again: at once)\nStopped.\n")
@@ -219,7 +220,8 @@ def test_it_cleans_only_when_nothing_runs(demo: Demo) -> None:
     demo.end()
     assert clean()[0] == 0
     (demo.state / "standin-port").unlink(missing_ok=True)
-    assert sorted(path.name for path in demo.state.iterdir()) == ["demo.lock", "ended", "secrets"]
+    left = sorted(path.name for path in demo.state.iterdir() if not path.name.endswith("-ready"))
+    assert left == ["demo.lock", "ended", "secrets"]
 
 
 def test_it_needs_no_package_to_clean_up() -> None:
