@@ -128,6 +128,8 @@ class MediaAsset(models.Model):
     file_name = models.CharField(max_length=200, default="", blank=True)
     size = models.PositiveBigIntegerField(null=True)
     seconds = models.PositiveIntegerField(null=True)
+    width = models.PositiveIntegerField(null=True)  # of a picture, in pixels, by content
+    height = models.PositiveIntegerField(null=True)
     is_voice_note = models.BooleanField(default=False)
     failure = models.CharField(max_length=200, default="", blank=True)
     created_at = models.DateTimeField(default=timezone.now)
