@@ -2,24 +2,36 @@ from conversations.models.agent import AgentVersion
 from conversations.models.contact import Alias, Contact, OptOut
 from conversations.models.conversation import Conversation, Takeover
 from conversations.models.event import Event, EventName
+from conversations.models.evidence import Answer, Fact, FactKey, Qualification, Signal
+from conversations.models.knowledge import Document, Passage, Product
 from conversations.models.message import Correction, MediaAsset, Message, Pending
+from conversations.models.model_call import ModelCall
 from conversations.models.number import Control, Number
 from conversations.models.turn import Turn
 
 __all__ = [
     "AgentVersion",
     "Alias",
+    "Answer",
     "Contact",
     "Control",
     "Conversation",
     "Correction",
+    "Document",
     "Event",
     "EventName",
+    "Fact",
+    "FactKey",
     "MediaAsset",
     "Message",
+    "ModelCall",
     "Number",
     "OptOut",
+    "Passage",
     "Pending",
+    "Product",
+    "Qualification",
+    "Signal",
     "Takeover",
     "Turn",
 ]

@@ -10,6 +10,11 @@ def default_hours() -> list[list[str]]:
     return [["09:00", "18:00"]] * 5 + [[], []]
 
 
+def default_follow_ups() -> list[dict[str, int | str]]:
+    """The ladder for silent leads: 40 minutes, the next morning, the third day (PRODUCT 2)."""
+    return [{"after_minutes": 40}, {"after_days": 1, "at": "09:30"}, {"after_days": 3, "at": "10:00"}]
+
+
 class AgentVersion(models.Model):
     class State(models.TextChoices):
         DRAFT = "draft"
@@ -22,6 +27,12 @@ class AgentVersion(models.Model):
         SILENT = "silent"
         ONLY_OUTSIDE = "only_outside"  # the AI speaks outside them and only then
 
+    class Personality(models.TextChoices):
+        PROFESSIONAL = "professional"
+        CONSULTATIVE = "consultative"
+        FRIENDLY = "friendly"
+        ENERGETIC = "energetic"
+
     number_id = models.BigIntegerField(null=True)  # null: for every number without one of its own
     version = models.PositiveIntegerField(default=1)
     state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
@@ -32,6 +43,10 @@ class AgentVersion(models.Model):
         default=20, validators=[MinValueValidator(5), MaxValueValidator(50)]
     )
     language = models.CharField(max_length=8, default="pt-br")
+    answers_in_lead_language = models.BooleanField(default=True)
+    name = models.CharField(max_length=60, default="", blank=True)  # what the assistant calls itself
+    personality = models.CharField(max_length=12, choices=Personality.choices, default=Personality.CONSULTATIVE)
+    instructions = models.TextField(default="", blank=True)
     business = models.TextField(default="", blank=True)
     disclosure = models.TextField(default="", blank=True)
     hours = models.JSONField(default=default_hours)
@@ -44,6 +59,21 @@ class AgentVersion(models.Model):
     typing_per_character = models.FloatField(default=0.03)  # seconds of typing shown before a bubble, bounded
     typing_longest = models.FloatField(default=6)
     brain = models.CharField(max_length=20, default="echo")
+    model = models.CharField(max_length=60, default="", blank=True)  # empty: the setting of the installation
+    thinking_level = models.CharField(max_length=8, default="low")
+    monthly_budget_usd = models.DecimalField(max_digits=8, decimal_places=2, null=True, blank=True)
+    threshold = models.PositiveSmallIntegerField(default=70, validators=[MinValueValidator(1), MaxValueValidator(99)])
+    # What is asked, and what it is worth (PRODUCT 2, SPIN): {"problem": ["…?", …]}, {"problem": 2}, {"problem": 25}
+    questions = models.JSONField(default=dict, blank=True)
+    answers_needed = models.JSONField(default=dict, blank=True)
+    stage_points = models.JSONField(default=dict, blank=True)
+    signal_points = models.JSONField(default=dict, blank=True)
+    disqualifiers = models.JSONField(default=list, blank=True)  # [{"fact", "test", "value", "points"}]
+    objections = models.JSONField(default=list, blank=True)  # [{"about", "answer"}]
+    forbidden = models.JSONField(default=list, blank=True)  # words and topics never to be said
+    follow_ups = models.JSONField(default=default_follow_ups, blank=True)
+    asks_satisfaction = models.BooleanField(default=True)
+    holidays = models.JSONField(default=list, blank=True)  # ["YYYY-MM-DD"], closed all day
     published_at = models.DateTimeField(null=True)
     published_by = models.BigIntegerField(null=True)
     created_at = models.DateTimeField(default=timezone.now)

@@ -61,6 +61,9 @@ class Conversation(models.Model):
     last_message_at = models.DateTimeField(default=timezone.now)
     preview = models.CharField(max_length=120, default="", blank=True)
     preview_author = models.CharField(max_length=8, default="", blank=True)
+    follow_up_step = models.PositiveSmallIntegerField(default=0)  # rungs of the ladder used since their last message
+    rating_asked_at = models.DateTimeField(null=True)
+    rating = models.PositiveSmallIntegerField(null=True)  # 1–5, the lead's
     unread = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
 

@@ -45,6 +45,7 @@ class Message(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     is_recovered = models.BooleanField(default=False)  # found by reading back, not by a webhook
     is_backlog = models.BooleanField(default=False)  # too old on arrival to be answered by the AI
+    transcript = models.TextField(default="", blank=True)  # of a voice note, or what an image shows; untrusted
     edited_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)
     reaction = models.CharField(max_length=16, default="", blank=True)  # theirs, on this message

@@ -25,6 +25,16 @@ class Turn(models.Model):
     reason = models.CharField(max_length=80, default="", blank=True)
     brain = models.CharField(max_length=20, default="", blank=True)
     agent_version_id = models.BigIntegerField(null=True)
+    intent = models.CharField(max_length=20, default="", blank=True)
+    model = models.CharField(max_length=60, default="", blank=True)
+    prompt_hash = models.CharField(max_length=64, default="", blank=True)
+    seen = models.JSONField(default=dict)  # ids of what it was decided on: {"messages", "facts", "passages"}
+    timings = models.JSONField(default=dict)  # milliseconds by step
+    tools = models.JSONField(default=list)  # [{"name", "ok", "ms"}]
+    guards = models.JSONField(default=list)  # what was wrong with which draft: [{"kind", "text", "outcome"}]
+    input_tokens = models.PositiveIntegerField(default=0)
+    output_tokens = models.PositiveIntegerField(default=0)
+    cost_usd = models.DecimalField(max_digits=12, decimal_places=6, default=0)
     opened_at = models.DateTimeField(default=timezone.now)
     decided_at = models.DateTimeField(null=True)
     applied_at = models.DateTimeField(null=True)
