@@ -1,16 +1,18 @@
 """Figures of the ground: making and migrating orgs, a page with one org and with a thousand, isolation under load.
 
-python -m tests.bench.ground [orgs] [migrate] [pages] [isolation]      ORGS=1000 by default
+python -m tests.bench.ground [orgs] [migrate] [pages] [isolation]      ORGS=1000 by default, at least 50
 """
 
 import asyncio
 import os
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from tests.bench.harness import (
@@ -33,33 +35,51 @@ CONNECTIONS = 16
 ROUNDS = 5
 REQUESTS = 1600
 
+FLOOR_EVERY = 5  # orgs; between them the same tables are made by bare psycopg
+
 MAKE = """
-import sys, time
+import os, sys, time
 import django; django.setup()
-from django.db.models import Max
+import psycopg
 from orgs.models import Org
-from orgs.schemas import provision
+from orgs.schemas import provision, stored
+statements = stored("org").sql
+bare = psycopg.connect(os.environ["DATABASE_URL"], autocommit=True)
 first = Org.objects.filter(slug__startswith="bench-").count()
 for n in range(first, int(sys.argv[1])):
     started = time.perf_counter()
     provision(Org(slug=f"bench-{n}", name=f"Bench {n}", name_folded=f"bench {n}"))
-    print(time.perf_counter() - started, flush=True)
+    print("org", time.perf_counter() - started, flush=True)
+    if n % int(sys.argv[2]) == 0:
+        started = time.perf_counter()
+        with bare.transaction():
+            bare.execute(f"CREATE SCHEMA floor_{n}")
+            bare.execute(f"SET LOCAL search_path TO floor_{n}")
+            bare.execute(statements)
+        print("floor", time.perf_counter() - started, flush=True)
 """
 
 
 def orgs() -> None:
-    """1,000 orgs one after the other, by a process that is killed -9 in the middle and started again."""
+    """1,000 orgs one after the other, by a process that is killed -9 in the middle and started again.
+
+    Growth is the median of the last tenth over that of the first. Beside it stands the growth of a floor, the same
+    tables made by bare psycopg in between: what the machine does to one it does to the other.
+    """
     from django.db import connection
 
     from orgs import schemas as schemas_of
     from orgs.models import Org
 
     seconds: list[float] = []
+    floor: list[float] = []
     for end in (ORGS // 2, ORGS):
-        child = subprocess.Popen([sys.executable, "-c", MAKE, str(ORGS)], stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-c", MAKE, str(ORGS), str(FLOOR_EVERY)]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert child.stdout is not None
         for line in child.stdout:
-            seconds.append(float(line))
+            kind, took = line.split()
+            (seconds if kind == "org" else floor).append(float(took))
             if len(seconds) == end < ORGS:
                 time.sleep(0.1)  # the next org is being made
                 child.send_signal(signal.SIGKILL)
@@ -78,12 +98,25 @@ def orgs() -> None:
             [tables],
         )
         odd = cursor.fetchone()[0]
-    tenth = max(1, ORGS // 10)
-    heading(f"{ORGS} orgs of {tables} tables created", f"{COMMAND} orgs")
-    print("| each | p95 | last tenth / first tenth | half-made after kill -9 |\n|---|---|---|---|")
-    ratio = percentile(seconds[-tenth:], 0.5) / percentile(seconds[:tenth], 0.5)
     half_made = abs(schemas - Org.objects.count()) + odd
-    print(f"| {spread(seconds, 's', 3)} | {percentile(seconds, 0.95):.3f} s | {ratio:.2f} | {half_made} |", flush=True)
+    heading(f"{ORGS} orgs of {tables} tables created", f"{COMMAND} orgs")
+    print("| | each | p95 | last tenth / first tenth | half-made after kill -9 |\n|---|---|---|---|---|")
+    for label, took, odd_ones in (("product", seconds, str(half_made)), ("bare psycopg in between", floor, "")):
+        growth = f"{last_to_first(took):.2f}"
+        print(f"| {label} | {spread(took, 's', 3)} | {percentile(took, 0.95):.3f} s | {growth} | {odd_ones} |")
+    tenths = " · ".join(f"{ours:.3f}/{bare:.3f}" for ours, bare in zip(medians(seconds), medians(floor), strict=True))
+    print(f"\nmedians by tenth, product/floor, in s: {tenths}")
+    print(f"growth of the product against the floor's: {last_to_first(seconds) / last_to_first(floor):.2f}", flush=True)
+
+
+def medians(values: Sequence[float]) -> list[float]:
+    """The median of each tenth, in order."""
+    bounds = [len(values) * part // 10 for part in range(11)]
+    return [statistics.median(values[start:end]) for start, end in pairwise(bounds)]
+
+
+def last_to_first(values: Sequence[float]) -> float:
+    return medians(values)[-1] / medians(values)[0]
 
 
 def migrate() -> None:
@@ -261,7 +294,7 @@ def main() -> None:
     needs_orgs = {migrate, pages} & set(wanted)
     with bench_database("bench_ground"):
         if needs_orgs and orgs not in wanted:
-            subprocess.run([sys.executable, "-c", MAKE, str(ORGS)], stdout=subprocess.DEVNULL, check=True)
+            subprocess.run([sys.executable, "-c", MAKE, str(ORGS), str(ORGS)], stdout=subprocess.DEVNULL, check=True)
         for measure in wanted:
             measure()
 
