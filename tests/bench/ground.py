@@ -101,9 +101,9 @@ def orgs() -> None:
     half_made = abs(schemas - Org.objects.count()) + odd
     heading(f"{ORGS} orgs of {tables} tables created", f"{COMMAND} orgs")
     print("| | each | p95 | last tenth / first tenth | half-made after kill -9 |\n|---|---|---|---|---|")
-    for label, took, odd_ones in (("product", seconds, str(half_made)), ("bare psycopg in between", floor, "")):
-        growth = f"{last_to_first(took):.2f}"
-        print(f"| {label} | {spread(took, 's', 3)} | {percentile(took, 0.95):.3f} s | {growth} | {odd_ones} |")
+    for label, values, odd_ones in (("product", seconds, str(half_made)), ("bare psycopg in between", floor, "")):
+        growth = f"{last_to_first(values):.2f}"
+        print(f"| {label} | {spread(values, 's', 3)} | {percentile(values, 0.95):.3f} s | {growth} | {odd_ones} |")
     tenths = " · ".join(f"{ours:.3f}/{bare:.3f}" for ours, bare in zip(medians(seconds), medians(floor), strict=True))
     print(f"\nmedians by tenth, product/floor, in s: {tenths}")
     print(f"growth of the product against the floor's: {last_to_first(seconds) / last_to_first(floor):.2f}", flush=True)
