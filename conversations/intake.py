@@ -156,7 +156,7 @@ def receive_own(
         conversation.messages.filter(state__in=[Message.State.SENDING, Message.State.UNKNOWN]).order_by("seq").first()
     )
     if under_way is not None:
-        if under_way.text == incoming.text:
+        if (under_way.kind, under_way.text) == (incoming.kind, incoming.text):
             settle(under_way, provider_id=incoming.provider_id, sent_at=incoming.sent_at)
             return under_way
         if timezone.now() < received_at + PARK_LONGEST:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Case, F, Value, When
 from django.db.models.functions import Greatest
@@ -19,8 +20,8 @@ from django.utils.module_loading import import_string
 
 from conversations import intake, policy, settings_of
 from conversations.events import record
-from conversations.models import Contact, Control, Conversation, EventName, Message, Number
-from conversations.ports import Incoming, LinkState, LinkUpdate, Sent, Transport, Uncertain
+from conversations.models import Contact, Control, Conversation, EventName, MediaAsset, Message, Number
+from conversations.ports import Incoming, LinkState, LinkUpdate, MessageKind, Sent, Transport, Uncertain
 from conversations.turns import Run
 from sdr.lib import metrics
 from sdr.lib.errors import PortError
@@ -28,11 +29,24 @@ from sdr.lib.errors import PortError
 CALL_TIMEOUT = timedelta(seconds=30)  # of the client; the transport must not wait longer
 FRESH = timedelta(seconds=3)  # a claim older than this when the call would start is not used: we may have been frozen
 VERDICT_AFTER = CALL_TIMEOUT + timedelta(seconds=90)  # earliest "it was not sent" (DESIGN 4.5)
+FILE_CALL_TIMEOUT = timedelta(seconds=60)  # of the client, for a file: it is converted before the answer
+FILE_FRESH = timedelta(seconds=20)  # reading it from storage takes its time
+FILE_VERDICT_AFTER = FILE_FRESH + FILE_CALL_TIMEOUT + timedelta(seconds=90)
 VERDICT_LATEST = timedelta(minutes=30)  # then a person decides
 LOOK_EVERY = timedelta(seconds=15)
 ATTEMPTS = 5
 PAUSE = timedelta(seconds=10)
 CLOSED_PAUSE = timedelta(seconds=30)  # while the number is not connected
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """The stored file that a message of ours is."""
+
+    path: str
+    mime: str
+    name: str
+    is_voice_note: bool
 
 
 @dataclass(frozen=True)
@@ -48,6 +62,12 @@ class Claim:
     claimed_at: float  # monotonic, so that a freeze counts
     is_ai: bool
     typing: timedelta
+    file: Attachment | None = None
+
+    @property
+    def fresh(self) -> timedelta:
+        """How old the claim may be when the call starts."""
+        return FILE_FRESH if self.file else FRESH
 
 
 async def send_all(conversation_id: int, run: Run) -> None:
@@ -114,12 +134,25 @@ def claim_next(conversation_id: int) -> Claim | None:
                 message.text, per_character=agent.typing_per_character, longest=agent.typing_longest
             )
         # Wanted now already: if we die before the call is recorded, whoever comes next finds the message on the wire.
-        intake.want("reconcile", message.pk, at=now + VERDICT_AFTER)
+        intake.want("reconcile", message.pk, at=now + verdict_after(message))
         return Claim(
             message_id=message.pk, number_id=number.pk, jid=conversation.reply_jid, text=message.text,
             quoted_id=message.quoted_id, attempt=message.attempts, claimed_at=time.monotonic(),
-            is_ai=message.author == Message.Author.AI, typing=typing,
+            is_ai=message.author == Message.Author.AI, typing=typing, file=attachment(message),
         )  # fmt: skip
+
+
+def attachment(message: Message) -> Attachment | None:
+    """The file of a message of ours, None for plain text."""
+    if message.kind == MessageKind.TEXT:
+        return None
+    asset = MediaAsset.objects.filter(message=message).first()
+    return asset and Attachment(asset.path, asset.mime, asset.file_name, asset.is_voice_note)
+
+
+def verdict_after(message: Message) -> timedelta:
+    """How long after the claim nobody can say yet that a message was not sent (DESIGN 4.5)."""
+    return VERDICT_AFTER if message.kind == MessageKind.TEXT else FILE_VERDICT_AFTER
 
 
 def lock_share(conversation_id: int) -> Conversation | None:
@@ -202,7 +235,7 @@ def reclaim(claim: Claim) -> Claim | None:
             return None
         message.claimed_at = timezone.now()
         message.save(update_fields=["claimed_at"])
-        intake.want("reconcile", message.pk, at=timezone.now() + VERDICT_AFTER)
+        intake.want("reconcile", message.pk, at=timezone.now() + verdict_after(message))
         return replace(claim, claimed_at=time.monotonic())
 
 
@@ -210,18 +243,41 @@ def reclaim(claim: Claim) -> Claim | None:
 def deliver(claim: Claim) -> None:
     """Make the call and record what came of it. Runs outside any transaction."""
     number = Number.objects.get(pk=claim.number_id)
-    if time.monotonic() - claim.claimed_at > FRESH.total_seconds():
+    try:
+        content = read(claim)
+    except FileNotFoundError:
+        mark_failed(claim, PortError("file_gone", permanent=True))
+        return
+    if time.monotonic() - claim.claimed_at > claim.fresh.total_seconds():
         # We were frozen between the commit and the call; somebody else may already be judging this message.
         put_back(claim)
         return
     try:
-        sent = transport_of(number).send_text(claim.jid, claim.text, quoted_id=claim.quoted_id)
+        sent = call(transport_of(number), claim, content)
     except Uncertain as doubt:
         mark_unknown(claim, str(doubt))
     except PortError as error:
         mark_failed(claim, error)
     else:
         mark_sent(claim, sent)
+
+
+def read(claim: Claim) -> bytes:
+    """The content of the claimed message's file, nothing for plain text. Raises FileNotFoundError."""
+    if claim.file is None:
+        return b""
+    with default_storage.open(claim.file.path) as file:
+        return bytes(file.read())
+
+
+def call(transport: Transport, claim: Claim, content: bytes) -> Sent:
+    """The one call that sends. Raises PortError and Uncertain."""
+    if claim.file is None:
+        return transport.send_text(claim.jid, claim.text, quoted_id=claim.quoted_id)
+    return transport.send_file(
+        claim.jid, content, mime=claim.file.mime, file_name=claim.file.name, caption=claim.text,
+        voice=claim.file.is_voice_note,
+    )  # fmt: skip
 
 
 def mark_sent(claim: Claim, sent: Sent) -> None:
@@ -316,8 +372,9 @@ def reconcile(message_id: int) -> None:
         return
     now = timezone.now()
     claimed = message.claimed_at or message.created_at
-    if message.state == Message.State.SENDING and now < claimed + VERDICT_AFTER:
-        intake.want("reconcile", message.pk, at=claimed + VERDICT_AFTER)
+    earliest = claimed + verdict_after(message)
+    if message.state == Message.State.SENDING and now < earliest:
+        intake.want("reconcile", message.pk, at=earliest)
         return
     if message.number.state != LinkState.OPEN:
         wait_or_park(message, now, claimed)
@@ -340,7 +397,7 @@ def reconcile(message_id: int) -> None:
             intake.settle(message, provider_id=found.provider_id, sent_at=found.sent_at)
             metrics.incr("sdr_sends", outcome="found")
             return
-        if now < claimed + VERDICT_AFTER or not canary:
+        if now < earliest or not canary:
             message.state = Message.State.UNKNOWN
             message.save(update_fields=["state"])
             wait_or_park(message, now, claimed)
@@ -349,13 +406,14 @@ def reconcile(message_id: int) -> None:
 
 
 def match(message: Message, seen: list[Incoming]) -> Incoming | None:
-    """The chat's message that must be ours: not bound to another row, same text, in the order of the chat."""
+    """The chat's message that must be ours: not bound to another row, same kind and text, in the order of the chat."""
     bound = set(
         Message.objects.filter(
             number_id=message.number_id, provider_id__in=[one.provider_id for one in seen]
         ).values_list("provider_id", flat=True)
     )
-    return next((one for one in seen if one.provider_id not in bound and one.text == message.text), None)
+    same = (one for one in seen if (one.kind, one.text) == (message.kind, message.text))
+    return next((one for one in same if one.provider_id not in bound), None)
 
 
 def has_canary(message: Message, seen: list[Incoming], claimed: datetime) -> bool:

@@ -17,17 +17,26 @@ class Phone:
     """What WhatsApp would have: every message that went out, and what happens to the next sends."""
 
     sent: list[tuple[str, str]] = field(default_factory=list)  # (jid, text) in order
+    files: list[tuple[bytes, dict[str, Any]]] = field(default_factory=list)  # content and options, in order
     log: list[Incoming] = field(default_factory=list)
     script: list[Exception | Callable[[], None]] = field(default_factory=list)  # consumed one per send
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def accept(self, jid: str, text: str) -> Sent:
+    def accept(self, jid: str, text: str, kind: MessageKind = MessageKind.TEXT) -> Sent:
         with self.lock:
             self.sent.append((jid, text))
             provider_id = f"OUT{len(self.sent)}"
             chat = ChatAddress(jid, phone=jid.partition("@")[0])
-            self.log.append(Incoming(provider_id, chat, True, timezone.now(), MessageKind.TEXT, text))
+            self.log.append(Incoming(provider_id, chat, True, timezone.now(), kind, text))
         return Sent(provider_id, jid, timezone.now())
+
+    def step(self) -> None:
+        """What the script says happens to this send."""
+        step = self.script.pop(0) if self.script else None
+        if isinstance(step, Exception):
+            raise step
+        if step is not None:
+            step()
 
 
 phone = Phone()
@@ -40,15 +49,17 @@ class FakeTransport:
         self.number = number
 
     def send_text(self, jid: str, text: str, *, quoted_id: str = "") -> Sent:
-        step = phone.script.pop(0) if phone.script else None
-        if isinstance(step, Exception):
-            raise step
-        if step is not None:
-            step()
+        phone.step()
         return phone.accept(jid, text)
 
-    def send_file(self, jid: str, content: bytes, **options: Any) -> Sent:
-        return phone.accept(jid, f"<{len(content)} bytes>")
+    def send_file(
+        self, jid: str, content: bytes, *, mime: str, file_name: str, caption: str = "", voice: bool = False
+    ) -> Sent:
+        phone.step()
+        phone.files.append((content, {"mime": mime, "file_name": file_name, "voice": voice}))
+        group = "audio" if voice else mime.partition("/")[0]
+        kind = MessageKind(group) if group in {"image", "audio", "video"} else MessageKind.DOCUMENT
+        return phone.accept(jid, caption, kind)
 
     def show_typing(self, jid: str, *, milliseconds: int, recording: bool = False) -> None: ...
 
