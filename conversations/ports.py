@@ -272,3 +272,42 @@ class Context:
     business: str
     disclosure: str
     is_first_reply: bool
+
+
+@dataclass(frozen=True)
+class AnswerFound:
+    """The lead said something that counts for a stage. `quote`: verbatim words of that message.
+
+    `replaces`: ids of answers it corrects, which then no longer count.
+    """
+
+    stage: str
+    message_id: int
+    quote: str
+    confidence: float = 1.0
+    replaces: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class FactFound:
+    """The lead revealed something of themselves. `key` is one of `models.FactKey`; the value a text, number or bool."""
+
+    key: str
+    value: str | int | bool
+    message_id: int
+    quote: str
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True)
+class SignalFound:
+    """The lead gave a signal (`qualification.SignalKey`), or denied it."""
+
+    key: str
+    message_id: int
+    quote: str
+    is_true: bool = True
+    confidence: float = 1.0
+
+
+Found = AnswerFound | FactFound | SignalFound
