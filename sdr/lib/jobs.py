@@ -2,7 +2,9 @@
 
 A kind is one function over a row. A plain function runs on one of a few threads, inside the row's org; a coroutine
 function runs on the event loop and uses `await work.run(f, …)` for every piece that needs the database, so that it
-holds no connection while it waits for a model or a vendor. What the queue is made of is up to the caller (`Queue`).
+holds no connection while it waits for a model or a vendor. A vendor's blocking client is called with `work.call(f)`: on
+a thread that has no connection, of which there are many, so that a vendor who hangs costs nobody a database thread.
+What the queue is made of is up to the caller (`Queue`).
 
 A row is ours while its lease lives. A thread of its own renews leases, so that busy threads cannot starve it; a row
 that could not be renewed is lost: its coroutine is cancelled, and whatever its thread still writes must be refused by
@@ -10,15 +12,16 @@ the compare-and-swap every kind ends in.
 """
 
 import asyncio
+import contextvars
 import inspect
 import logging
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ParamSpec, Protocol, TypeVar
@@ -34,9 +37,12 @@ RENEW_EVERY = timedelta(seconds=5)
 POLL_EVERY = timedelta(milliseconds=200)  # without a bell; also how late a row that becomes due is seen at worst
 GATHER = timedelta(milliseconds=2)  # pause in which finished rows and news meet, so that one statement serves many
 THREADS = 10  # for database work: more of them beat four, beyond twelve nothing is gained (HOTPATH 3)
+CALLS = 96  # threads for calls to vendors: more than all slots that make them, so that nobody queues before a call
+BURIALS = 3  # times the kind may fail to take note of its own row's death before the row is buried regardless
 
 P = ParamSpec("P")
 T = TypeVar("T")
+V = TypeVar("V")
 logger = logging.getLogger("sdr.jobs")
 
 
@@ -108,6 +114,7 @@ class Kind:
     slots: int
     share: int
     policy: Policy
+    on_dead: "Callable[[Work, str], object] | None" = None
 
 
 @dataclass
@@ -116,6 +123,7 @@ class Work:
 
     row: Row
     _in_org: Callable[..., Awaitable[Any]]
+    _outside: Callable[..., Awaitable[Any]]
     lost: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -136,6 +144,16 @@ class Work:
         result: T = await self._in_org(self.row.org_id, function, *args, **kwargs)
         return result
 
+    async def call(self, function: Callable[[], T], *, then: "Callable[[Future[T]], V]") -> V:
+        """Call a vendor on a thread without org or connection, then hand the outcome to `then`, inside the org.
+
+        `then` gets the finished future: its `result()` is what the call returned, or raises what it raised. It runs on
+        a database thread and runs even when this coroutine has been cancelled meanwhile: what came of a call that was
+        begun is always written down. Out: what `then` returns; raises what it raises.
+        """
+        result: V = await self._outside(self.row.org_id, function, then)
+        return result
+
 
 class Registry:
     """The kinds of a process."""
@@ -144,14 +162,26 @@ class Registry:
         self.kinds: dict[str, Kind] = {}
 
     def kind(
-        self, name: str, *, slots: int, share: int, policy: Policy | None = None
+        self,
+        name: str,
+        *,
+        slots: int,
+        share: int,
+        policy: Policy | None = None,
+        on_dead: Callable[[Work, str], object] | None = None,
     ) -> Callable[[Callable[[Work], T]], Callable[[Work], T]]:
-        """Register the decorated function, plain or coroutine, under `name`. Raises ValueError for a name taken."""
+        """Register the decorated function, plain or coroutine, under `name`. Raises ValueError for a name taken.
+
+        `on_dead(work, reason)` is called inside the org before a row of this kind is buried, so that those who wait
+        for it learn of it. It may be called more than once for one death.
+        """
 
         def register(function: Callable[[Work], T]) -> Callable[[Work], T]:
             if name in self.kinds:
                 raise ValueError(f"there is a kind {name!r} already")
-            self.kinds[name] = Kind(name, function, slots=slots, share=share, policy=policy or Policy())
+            self.kinds[name] = Kind(
+                name, function, slots=slots, share=share, policy=policy or Policy(), on_dead=on_dead
+            )
             return function
 
         return register
@@ -216,6 +246,7 @@ class Shift:
         self._wake = asyncio.Event()
         end = time.monotonic() + self.length.total_seconds()
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="org-work")
+        self._callers = ThreadPoolExecutor(CALLS, thread_name_prefix="vendor-call")  # none of them has a connection
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="queue")  # one connection for claims and finishes
         tasks: set[asyncio.Task[None]] = set()
         try:
@@ -270,7 +301,7 @@ class Shift:
         kind = self.kinds[row.kind]
         held = self._held[row.id]
         held.task = asyncio.current_task()
-        work = Work(row, self._in_org, lost=held.lost)
+        work = Work(row, self._in_org, self._outside, lost=held.lost)
         started = time.monotonic()
         self.worked += 1
         outcome = "done"
@@ -279,8 +310,7 @@ class Shift:
         try:
             limit = kind.policy.limit.total_seconds()
             if row.attempts > kind.policy.attempts:  # its last run never came back to say so
-                await self._at_desk(self.queue.bury, row, reason=f"did not come to an end in {row.attempts - 1} tries")
-                outcome = "dead"
+                outcome = await self._bury(row, kind, f"did not come to an end in {row.attempts - 1} tries")
             elif inspect.iscoroutinefunction(kind.function):
                 await asyncio.wait_for(kind.function(work), limit)
                 self._done.append(row)
@@ -293,9 +323,12 @@ class Shift:
         except asyncio.CancelledError:
             outcome = "lost" if held.lost.is_set() else "released"
             if not held.lost.is_set():
-                await asyncio.shield(self._at_desk(self.queue.release, [row]))
+                with self._lease_as_net():
+                    await asyncio.shield(self._at_desk(self.queue.release, [row]))
         except Exception as error:
-            outcome = await self._failed(row, kind, error)
+            outcome = "unsaid"
+            with self._lease_as_net():
+                outcome = await self._failed(row, kind, error)
         finally:
             with self._lock:
                 self._held.pop(row.id, None)
@@ -317,14 +350,37 @@ class Shift:
         if not isinstance(error, PortError):
             logger.exception("a job failed", extra={"attempt": row.attempts})
         if permanent or row.attempts >= kind.policy.attempts:
-            await self._at_desk(self.queue.bury, row, reason=reason)
-            logger.error("a job was given up", extra={"reason": reason, "attempt": row.attempts})
-            return "dead"
+            return await self._bury(row, kind, reason)
         pause = kind.policy.pause(row.attempts)
         if isinstance(error, PortError) and error.retry_after is not None:
             pause = max(pause, error.retry_after)
         await self._at_desk(self.queue.retry, row, at=datetime.now(UTC) + pause, error=reason)
         return "retried"
+
+    async def _bury(self, row: Any, kind: Kind, reason: str) -> str:
+        """Let the kind take note, then bury the row. Out: the outcome for the metrics.
+
+        In this order, so that a crash in between repeats the note instead of losing it.
+        """
+        if kind.on_dead is not None and row.attempts <= kind.policy.attempts + BURIALS:
+            try:
+                await self._in_org(row.org_id, kind.on_dead, Work(row, self._in_org, self._outside), reason)
+            except OrgGone:
+                pass
+            except Exception:
+                logger.exception("a death could not be noted; the row returns when its lease ends")
+                return "unsaid"
+        await self._at_desk(self.queue.bury, row, reason=reason)
+        logger.error("a job was given up", extra={"reason": reason, "attempt": row.attempts})
+        return "dead"
+
+    @contextmanager
+    def _lease_as_net(self) -> Iterator[None]:
+        """Whatever fails in here (the database is away) is logged: the row is ours until its lease ends, ≤ 15 s."""
+        try:
+            yield
+        except Exception:
+            logger.exception("the end of a job could not be written; its row returns when the lease ends")
 
     async def _put_away(self) -> None:
         """Finish what has been done, many rows in one statement."""
@@ -364,6 +420,42 @@ class Shift:
 
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)
 
+    async def _outside(self, org_id: int, function: Callable[[], T], then: Callable[[Future[T]], V]) -> V:
+        """Call on a thread without a connection; what comes of it goes on to a database thread, whoever still waits."""
+        loop = asyncio.get_running_loop()
+        written: asyncio.Future[V] = loop.create_future()
+
+        def tell(value: V | None, error: BaseException | None) -> None:
+            if written.done():
+                return  # nobody waits any more
+            if error is not None:
+                written.set_exception(error)
+            else:
+                written.set_result(value)  # type: ignore[arg-type]
+
+        def write(outcome: Future[T]) -> None:
+            value: V | None = None
+            error: BaseException | None = None
+            try:
+                close_old_connections()
+                with self.queue.enter(org_id):
+                    value = then(outcome)
+            except BaseException as raised:
+                error = raised
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(tell, value, error)
+
+        def hand_on(outcome: Future[T]) -> None:
+            try:
+                self._pool.submit(contextvars.Context.run, context.copy(), write, outcome)
+            except RuntimeError:  # the shift has ended meanwhile: write it down here
+                context.copy().run(write, outcome)
+                connections.close_all()
+
+        context = contextvars.copy_context()
+        self._callers.submit(context.copy().run, function).add_done_callback(hand_on)
+        return await written
+
     async def _at_desk(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         def call() -> T:
             close_old_connections()
@@ -391,6 +483,7 @@ class Shift:
         connections.close_all()
 
     def _close_pools(self) -> None:
+        self._callers.shutdown(wait=False)
         for pool, threads in ((self._pool, self.threads), (self._desk, 1)):
             barrier = threading.Barrier(threads + 1)
 
