@@ -51,6 +51,7 @@ from orgs.models.queue import LIVE
 PARK_AGAIN = timedelta(seconds=10)
 PARK_LONGEST = timedelta(seconds=30)
 LOOK_AFTER = timedelta(seconds=3)
+CONFIRMED_NEAR = timedelta(minutes=5)  # between our claim and the provider's time of the same message
 PREVIEW_CHARS = 120
 TEXT_CHARS = 70_000
 NO_TURN = frozenset({MessageKind.STICKER, MessageKind.UNSUPPORTED})
@@ -161,6 +162,11 @@ def receive_own(
             return under_way
         if timezone.now() < received_at + PARK_LONGEST:
             raise Parked(timezone.now() + PARK_AGAIN, conversation)
+    if (confirmed := confirmed_unbound(conversation, incoming)) is not None:
+        confirmed.provider_id = incoming.provider_id
+        confirmed.save(update_fields=["provider_id"])
+        apply_pending(number, confirmed)
+        return confirmed
     settings = settings_of.number(number)
     old = number.is_backlog(incoming.sent_at, limit_seconds=settings.backlog_minutes * 60) or (
         incoming.sent_at is not None and number.opened_at is not None and incoming.sent_at < number.opened_at
@@ -176,6 +182,15 @@ def receive_own(
         conversation.needs_person_since, conversation.needs_reason = None, ""
         conversation.save(update_fields=["needs_person_since", "needs_reason"])
     return message
+
+
+def confirmed_unbound(conversation: Conversation, incoming: Incoming) -> Message | None:
+    """The message of ours a person said had gone out, when this is it: no takeover then, and nothing shown twice."""
+    if incoming.sent_at is None:
+        return None
+    near = (incoming.sent_at - CONFIRMED_NEAR, incoming.sent_at + CONFIRMED_NEAR)
+    sent = conversation.messages.filter(state=Message.State.SENT, provider_id=None, claimed_at__range=near)
+    return sent.filter(kind=incoming.kind, text=incoming.text).order_by("seq").first()
 
 
 # --- Who is this ----------------------------------------------------------------------------------------------------
@@ -429,6 +444,10 @@ def apply_revoke(message: Message) -> None:
     message.corrections.update(former_text="")  # deleted for everyone: the words go
     message.text, message.deleted_at = "", timezone.now()
     message.save(update_fields=["text", "deleted_at"])
+    if MediaAsset.objects.filter(message=message).update(
+        state=MediaAsset.State.REFUSED, failure="deleted", file_name=""
+    ):
+        want("media", message.pk)  # which removes the file, outside of this transaction
     refresh_turn(message)
 
 

@@ -213,7 +213,7 @@ def put(data: bytes, ending: str) -> str:
 
 
 def take_back(path: str) -> None:
-    """The transaction that should have named this file failed: remove it, unless that is not so after all."""
+    """Remove a file that no message has come to name, as the transaction failed or found its message there already."""
     if not MediaAsset.objects.filter(path=path).exists():
         default_storage.delete(path)
 

@@ -3,6 +3,7 @@
 Each verb locks the conversation, compares, and writes in one transaction. Refused tells that nothing was changed.
 """
 
+from dataclasses import dataclass
 from typing import cast
 
 from django.db import connection, transaction
@@ -10,13 +11,16 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from conversations import intake
-from conversations.models import Contact, Control, Conversation, Message
+from conversations import intake, media
+from conversations.events import record
+from conversations.models import Contact, Control, Conversation, EventName, Message
+from conversations.ports import MessageKind
 from conversations.sending import VERDICT_LATEST
 from orgs import audit
 from orgs.models import Org, Person, Refused
 
 SETTLED = frozenset({"draft_waits", "not_sent", "unknown_send"})  # reasons that a decision about a message ends
+CAPTION_CHARS = 1024  # WhatsApp cuts what is written under a file
 IN_DOUBT = frozenset({Message.State.SENDING, Message.State.UNKNOWN})
 
 
@@ -46,22 +50,70 @@ def give_back(conversation: Conversation, person: Person, *, request: HttpReques
     return ours
 
 
-@transaction.atomic
 def reply(
-    conversation: Conversation, person: Person, *, text: str, key: str = "", request: HttpRequest | None = None
+    conversation: Conversation,
+    person: Person,
+    *,
+    text: str = "",
+    upload: media.Upload | None = None,
+    key: str = "",
+    request: HttpRequest | None = None,
 ) -> Message:
-    """Take the conversation over and queue the person's words for sending, in one transaction.
+    """Take the conversation over and queue the person's words, or their file, for sending, in one transaction.
 
-    In: `key` names the attempt; the same one again gives back the message of the first. Out: the QUEUED message.
+    In: words, a file (`media.accept`) or both; `key` names the attempt; the same one again gives back the message of
+    the first. Words too long to stand under the file, or under a voice note, follow as a message of their own. The file
+    is stored first and removed when the transaction fails. Call outside of one. Out: the (first) QUEUED message.
     """
+    if upload is None:
+        with transaction.atomic():
+            return queue_reply(conversation, person, [Part(text)], key=key, request=request)
+    is_caption = not upload.is_voice_note and len(text) <= CAPTION_CHARS
+    parts = [Part(text if is_caption else "", upload), *([Part(text)] if text and not is_caption else [])]
+    path = media.put(upload.data, upload.ending)
+    try:
+        with transaction.atomic():
+            message = queue_reply(conversation, person, parts, key=key, path=path, request=request)
+    except BaseException:
+        media.take_back(path)
+        raise
+    media.take_back(path)  # only when the message is the one of a first attempt
+    return message
+
+
+@dataclass(frozen=True)
+class Part:
+    """One message of a reply."""
+
+    text: str
+    upload: media.Upload | None = None
+
+
+def queue_reply(
+    conversation: Conversation,
+    person: Person,
+    parts: list[Part],
+    *,
+    key: str,
+    path: str = "",
+    request: HttpRequest | None = None,
+) -> Message:
+    """The messages of `reply`, inside its transaction. Out: the first, or the one that `key` had made before."""
     ours = take_over(conversation, person, request=request)
     if key and (before := ours.messages.filter(author=Message.Author.PERSON, extra__key=key).first()) is not None:
         return before
-    message = Message.objects.create(
-        conversation=ours, number_id=ours.number_id, author=Message.Author.PERSON, person_id=person.pk,
-        state=Message.State.QUEUED, seq=ours.next_seq(), epoch=ours.epoch, text=text, extra={"key": key} if key else {},
-    )  # fmt: skip
-    fields = intake.touch(ours, message, at=timezone.now())
+    messages = [
+        Message.objects.create(
+            conversation=ours, number_id=ours.number_id, author=Message.Author.PERSON, person_id=person.pk,
+            state=Message.State.QUEUED, seq=ours.next_seq(), epoch=ours.epoch, text=part.text,
+            kind=part.upload.kind if part.upload else MessageKind.TEXT,
+            extra={"key": key} if key and part is parts[0] else {},
+        )
+        for part in parts
+    ]  # fmt: skip
+    if (upload := parts[0].upload) is not None:
+        media.attach(messages[0], upload, path)
+    fields = intake.touch(ours, messages[-1], at=timezone.now())
     ours.needs_person_since, ours.needs_reason, ours.unread = None, "", 0
     ours.lifecycle, ours.closed_reason, ours.snoozed_until = Conversation.Lifecycle.OPEN, "", None
     ours.save(
@@ -70,7 +122,7 @@ def reply(
         ]
     )  # fmt: skip
     intake.want("send", ours.pk)
-    return message
+    return messages[0]
 
 
 @transaction.atomic
@@ -103,21 +155,42 @@ def discard(message: Message, person: Person, *, request: HttpRequest | None = N
 
 
 @transaction.atomic
-def retry(message: Message, person: Person, *, request: HttpRequest | None = None) -> None:
+def retry(message: Message, person: Person, *, attempt: int | None = None, request: HttpRequest | None = None) -> None:
     """Try again to send what failed, or what nobody knows the fate of after half an hour (DESIGN 4.5).
 
+    `attempt`: the try whose failure the person saw; a click repeated after the next one failed as well does nothing.
     `attempts` goes on rising: it is what keeps a sender who was frozen from writing over the new try. Raises Refused
     while the message may still settle by itself, and for the AI's words when the AI may not speak here.
     """
     conversation, stuck = both_locked(message)
-    if not is_stuck(stuck):
+    if not is_stuck(stuck) or (attempt is not None and attempt != stuck.attempts):
         raise Refused("not_stuck", _("There is nothing to decide about this message any more."))
     if stuck.author == Message.Author.AI:
         ensure_ai_may_speak(conversation)
+    former = stuck.state
     stuck.state, stuck.failure, stuck.not_before, stuck.epoch = Message.State.QUEUED, "", None, conversation.epoch
     stuck.save(update_fields=["state", "failure", "not_before", "epoch"])
     settle_need(conversation)
-    note(audit.Action.MESSAGE_RETRIED, conversation, person, request=request, data={"id": stuck.pk})
+    data: dict[str, object] = {"id": stuck.pk, "from": former}
+    note(audit.Action.MESSAGE_RETRIED, conversation, person, request=request, data=data)
+    intake.want("send", conversation.pk)
+
+
+@transaction.atomic
+def confirm_sent(message: Message, person: Person, *, request: HttpRequest | None = None) -> None:
+    """A person has seen on a phone that an uncertain message did arrive: it is SENT, and what waited behind it leaves.
+
+    Raises Refused when it is not uncertain any more, or may still settle by itself.
+    """
+    conversation, doubtful = both_locked(message)
+    if doubtful.state != Message.State.UNKNOWN or not is_stuck(doubtful):
+        raise Refused("not_stuck", _("There is nothing to decide about this message any more."))
+    doubtful.state, doubtful.failure = Message.State.SENT, ""
+    doubtful.sent_at = doubtful.sent_at or doubtful.claimed_at or timezone.now()
+    doubtful.save(update_fields=["state", "failure", "sent_at"])
+    settle_need(conversation)
+    record(conversation, EventName.MESSAGE_SENT, message_id=doubtful.pk, person_id=person.pk, providerMessageId=None)
+    note(audit.Action.MESSAGE_CONFIRMED, conversation, person, request=request, data={"id": doubtful.pk})
     intake.want("send", conversation.pk)
 
 

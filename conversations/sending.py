@@ -147,7 +147,7 @@ def attachment(message: Message) -> Attachment | None:
     if message.kind == MessageKind.TEXT:
         return None
     asset = MediaAsset.objects.filter(message=message).first()
-    return asset and Attachment(asset.path, asset.mime, asset.file_name, asset.is_voice_note)
+    return Attachment(asset.path, asset.mime, asset.file_name, asset.is_voice_note) if asset else None
 
 
 def verdict_after(message: Message) -> timedelta:

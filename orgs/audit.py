@@ -57,6 +57,7 @@ class Action(StrEnum):
     DRAFT_APPROVED = "draft.approved"
     DRAFT_DISCARDED = "draft.discarded"
     MESSAGE_RETRIED = "message.retried"
+    MESSAGE_CONFIRMED = "message.confirmed"  # a person says that an uncertain one did arrive
     AI_PAUSED = "ai.paused"
     AI_RESUMED = "ai.resumed"
     # People
