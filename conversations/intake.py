@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import F, Max, Q
 from django.utils import timezone
 
-from conversations import policy, settings_of
+from conversations import links, policy, settings_of
 from conversations.events import record
 from conversations.models import (
     AgentVersion,
@@ -35,7 +35,6 @@ from conversations.ports import (
     Event,
     Ignored,
     Incoming,
-    LinkState,
     LinkUpdate,
     MessageKind,
     PairingCode,
@@ -50,7 +49,6 @@ from orgs.models.queue import LIVE
 
 PARK_AGAIN = timedelta(seconds=10)
 PARK_LONGEST = timedelta(seconds=30)
-LOOK_AFTER = timedelta(seconds=3)
 CONFIRMED_NEAR = timedelta(minutes=5)  # between our claim and the provider's time of the same message
 PREVIEW_CHARS = 120
 TEXT_CHARS = 70_000
@@ -86,7 +84,7 @@ def handle(number: Number, event: Event, *, received_at: datetime, is_recovered:
         case SentEcho():
             settle_echo(number, event)
         case LinkUpdate():
-            link(number, event)
+            links.change(number, event)
         case PairingCode() | Call() | Ignored():
             return
 
@@ -562,29 +560,6 @@ def opt_out(contact: Contact, message: Message | None, *, person_id: int | None 
         Conversation.objects.filter(pk=conversation.pk).update(epoch=F("epoch") + 1)
     if message is not None:
         message.conversation.refresh_from_db(fields=["epoch"])
-
-
-def link(number: Number, update: LinkUpdate) -> None:
-    """The number's connection changed; an equal state only refreshes the time.
-
-    Such news come in any order, or not at all (contracts/evolution.md 3.4): what is not open is asked for soon after.
-    """
-    number = Number.objects.select_for_update().get(pk=number.pk)
-    now = timezone.now()
-    if update.state != LinkState.OPEN:
-        want("look", number.pk, at=now + LOOK_AFTER)
-    if update.state == number.state and update.state != LinkState.OPEN:
-        return
-    fields = ["state", "state_at"]
-    number.state, number.state_at = update.state, now
-    if update.state == LinkState.OPEN:
-        number.opened_at = now
-        fields.append("opened_at")
-        if update.own_jid:
-            number.own_jid = update.own_jid
-            fields.append("own_jid")
-        want("wake", number.pk)
-    number.save(update_fields=fields)
 
 
 # --- Late work ------------------------------------------------------------------------------------------------------

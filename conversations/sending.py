@@ -21,7 +21,7 @@ from django.utils.module_loading import import_string
 from conversations import intake, policy, settings_of
 from conversations.events import record
 from conversations.models import Contact, Control, Conversation, EventName, MediaAsset, Message, Number
-from conversations.ports import Incoming, LinkState, LinkUpdate, MessageKind, Sent, Transport, Uncertain
+from conversations.ports import Incoming, LinkState, MessageKind, Sent, Transport, Uncertain
 from conversations.turns import Run
 from sdr.lib import metrics
 from sdr.lib.errors import PortError
@@ -469,23 +469,3 @@ def wake(number_id: int) -> None:
     waiting = Message.objects.filter(number_id=number_id, state=Message.State.QUEUED)
     for conversation_id in waiting.order_by("conversation_id").values_list("conversation_id", flat=True).distinct():
         intake.want("send", conversation_id)
-
-
-def look(number_id: int) -> None:
-    """Ask the provider how the number is connected, and believe it: webhooks about it come late, twice or never.
-
-    Raises PortError when the provider does not answer. Outside any transaction.
-    """
-    number = Number.objects.filter(pk=number_id).first()
-    if number is None or not number.instance:
-        return
-    asked_at = timezone.now()
-    state = transport_of(number).state()
-    with transaction.atomic():
-        number = Number.objects.select_for_update().get(pk=number_id)
-        if number.state_at > asked_at:  # there was news while we asked: which of the two is older, nobody knows
-            intake.want("look", number.pk, at=timezone.now() + intake.LOOK_AFTER)
-        elif state != number.state:
-            intake.link(number, LinkUpdate(state, own_jid=number.own_jid))
-        if state == LinkState.CONNECTING:
-            intake.want("look", number.pk, at=timezone.now() + CLOSED_PAUSE)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from conversations import invariants, media, sending, turns
+from conversations import invariants, links, media, sending, turns
 from sdr.lib import jobs
 
 
@@ -28,7 +28,12 @@ def wake(work: jobs.Work) -> None:
 
 @jobs.kind("look", slots=4, share=2, policy=jobs.Policy(limit=timedelta(seconds=30)))
 def look(work: jobs.Work) -> None:
-    sending.look(int(work.ref))
+    links.look(int(work.ref))
+
+
+@jobs.kind("alert", slots=2, share=1)
+def alert(work: jobs.Work) -> None:
+    links.alert(int(work.ref))
 
 
 @jobs.kind("media", slots=3, share=2, policy=jobs.Policy(limit=timedelta(seconds=90), attempts=media.TRIES + 2))

@@ -37,6 +37,7 @@ REPEATS = (
     Repeat("rate limits: prune", "orgs.tasks.prune_rate_limits", 60),
     Repeat("orgs: purge", "orgs.tasks.purge_orgs", 60),
     Repeat("integrations: prune", "integrations.tasks.prune", 60),
+    Repeat("numbers: look", "conversations.links.look_at_all", 1),
     Repeat("conversations: invariants", "conversations.tasks.watch_invariants", 5),
 )
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from conversations import intake
+from conversations import links
 from conversations.models import AgentVersion, Number
 from conversations.ports import LinkUpdate
 from integrations.whatsapp import simulator
@@ -84,7 +84,7 @@ def connect(org: Org, address: ChannelAddress) -> None:
         ours = Evolution(settings.STANDIN_URL, number.provider_key)
         ours.set_webhook(number.instance, webhook)
         with transaction.atomic():  # what it said while nobody listened
-            intake.link(number, LinkUpdate(ours.state(number.instance), own_jid=number.own_jid))
+            links.change(number, LinkUpdate(ours.state(number.instance), own_jid=number.own_jid))
 
 
 def await_standin() -> None:

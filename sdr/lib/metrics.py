@@ -49,6 +49,7 @@ COUNTERS = {
         Counter("job_runs", "Jobs that ended.", ["kind", "outcome"]),
         Counter("sdr_turns", "Moves of the AI that ended.", ["outcome"]),
         Counter("sdr_sends", "Messages of ours, by what became of them.", ["outcome"]),
+        Counter("sdr_number_changes", "Changes of a number's connection, by what it became.", ["state"]),
         Counter("webhook_requests", "Webhooks of providers, by what became of them.", ["outcome"]),
         Counter("webhook_quarantined", "Authentic webhooks that could not be used.", ["reason"]),
         Counter("webhook_signature_failures", "Webhooks that did not prove where they come from."),

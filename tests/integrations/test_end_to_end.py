@@ -21,7 +21,7 @@ from django.db import connection
 from django.test import override_settings
 from django.utils import timezone
 
-from conversations import intake, invariants
+from conversations import invariants, links
 from conversations.models import AgentVersion, Conversation, MediaAsset, Message, Number
 from conversations.ports import Ack, LinkState
 from integrations.whatsapp.auth import Proof
@@ -245,7 +245,7 @@ def test_it_goes_on_after_a_webhook_that_never_came(world: World, phone: str) ->
 def test_it_sends_what_waited_although_nobody_said_that_the_number_is_back(
     world: World, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "LOOK_AFTER", timedelta(seconds=1.5))
+    monkeypatch.setattr(links, "LOOK_AFTER", timedelta(seconds=1.5))
     world.evolution.drop(world.instance)
     eventually(lambda: link_state(world) == LinkState.CONNECTING)
     world.evolution.faults.swallow_events, world.evolution.faults.swallow_rate = ("connection.update",), 1.0
