@@ -4,11 +4,11 @@ Nothing here knows a vendor. A vendor's folder parses its own JSON into these fr
 `conversations.intake`; the other way round it implements `Transport` and `Brain`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class MessageKind(StrEnum):
@@ -217,6 +217,24 @@ class Uncertain(Exception):
     """Whether the message went out is not known (a timeout, an odd answer): it must not simply be sent again."""
 
 
+@dataclass(frozen=True)
+class ReadBack:
+    """What a provider has stored of all a number's chats in a span of time: messages oldest first, and their ticks.
+
+    `ticks` come in any order, the same one again and again; an ERROR or DELETED of a message is among them.
+    `is_whole` False: more is there than one reading takes; ask for a shorter span.
+    """
+
+    messages: tuple[Incoming, ...] = ()
+    ticks: tuple[StatusUpdate, ...] = ()
+    is_whole: bool = True
+
+    @property
+    def refused(self) -> frozenset[str]:
+        """Ids of our messages that WhatsApp did not take."""
+        return frozenset(tick.target_id for tick in self.ticks if tick.ack is Ack.ERROR)
+
+
 class Transport(Protocol):
     """A way to WhatsApp for one number. Every method raises PortError; `send_*` also Uncertain, and only then."""
 
@@ -230,7 +248,10 @@ class Transport(Protocol):
         """Content and MIME type of a message's file."""
 
     def recent(self, jid: str, *, since: datetime, until: datetime, from_us: bool | None = None) -> list[Incoming]:
-        """Messages of one chat, oldest first: for settling uncertain sends and finding gaps."""
+        """Messages of one chat, oldest first: for settling uncertain sends."""
+
+    def read_back(self, *, since: datetime, until: datetime) -> ReadBack:
+        """Everything stored between two moments (aware, both included, by the provider's clock): for finding gaps."""
 
     def chats(self, *, limit: int) -> list[str]:
         """JIDs of the chats with the newest activity, newest first."""
@@ -264,14 +285,103 @@ class Line:
 
 
 @dataclass(frozen=True)
+class KnownAnswer:
+    """An answer that counts already: its row, its stage, the lead's words."""
+
+    id: int
+    stage: str
+    quote: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question the agent has put to this lead: what it was about, and the words."""
+
+    about: str  # a stage, "fact:<key>", or "confirm:opt_out" and the like
+    text: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of the lead when the turn begins."""
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    answers: tuple[KnownAnswer, ...] = ()
+    signals: Mapping[str, bool] = field(default_factory=dict)
+    stage: str = "situation"
+    score: int = 0
+    is_qualified: bool = False
+    asked: tuple[Asked, ...] = ()  # oldest first
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """A passage of the org's knowledge that may be quoted. `id`: of the passage; `source`: the document's title."""
+
+    id: int
+    source: str
+    heading: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A row of the catalogue. `price`: as to be told ("R$ 297,00 per month"), or empty when it must not be."""
+
+    id: int
+    name: str
+    description: str
+    price: str = ""
+    conditions: str = ""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A free time offered to the lead, aware; `number` is what the lead may answer with."""
+
+    number: int
+    starts_at: datetime
+
+
+@dataclass(frozen=True)
+class Persona:
+    """Whom a brain speaks for: an agent version's settings as plain values (PRODUCT 2's table)."""
+
+    name: str = ""
+    personality: str = "consultative"
+    instructions: str = ""
+    questions: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by stage
+    objections: Sequence[Mapping[str, str]] = ()  # {"about", "answer"}
+    forbidden: Sequence[str] = ()
+    model: str = ""
+    thinking_level: str = "low"
+    answers_needed: Mapping[str, int] = field(default_factory=dict)
+    asks_satisfaction: bool = True
+
+
+@dataclass(frozen=True)
 class Context:
-    """What a brain may know: the newest messages oldest first, and whom it speaks for."""
+    """What a brain may know: the newest messages oldest first, whom it speaks for, and what is known of the lead.
+
+    `language`: pt-br, en or es, to answer in. `now` is aware, in the agent's time zone; `back_at` is when people
+    are back, None while they are there. `snippets` were found for the lead's newest messages.
+    """
 
     lines: tuple[Line, ...]
     language: str
     business: str
     disclosure: str
     is_first_reply: bool
+    persona: Persona = Persona()
+    known: Known = Known()
+    snippets: tuple[Snippet, ...] = ()
+    offers: tuple[Offer, ...] = ()
+    slots: tuple[Slot, ...] = ()
+    contact_name: str = ""
+    now: datetime | None = None
+    back_at: datetime | None = None
+    conversation_id: int = 0
 
 
 @dataclass(frozen=True)
@@ -311,3 +421,73 @@ class SignalFound:
 
 
 Found = AnswerFound | FactFound | SignalFound
+
+
+class Wish(StrEnum):
+    """What a lead wants of us beyond talking. A doubtful one is asked about once, before anything else is said."""
+
+    OPT_OUT = "opt_out"
+    HUMAN = "human"
+    DOUBTFUL_OPT_OUT = "doubtful_opt_out"
+    DOUBTFUL_HUMAN = "doubtful_human"
+    COME_BACK = "come_back"  # an opted-out lead asks in words to be talked to again
+
+
+@dataclass(frozen=True)
+class ModelUse:
+    """One request to a language model, as the vendor counted it (conversations.models.ModelCall)."""
+
+    purpose: str
+    model: str
+    outcome: str = "ok"
+    response_id: str = ""
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    thought_tokens: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class ToolUse:
+    """A tool that was called while thinking: what it was given, and what it gave."""
+
+    name: str
+    ok: bool
+    result: str = ""
+    milliseconds: int = 0
+
+
+@dataclass(frozen=True)
+class GuardNote:
+    """What a guard found in a draft. `outcome`: repaired, replaced, handed_off."""
+
+    kind: str
+    text: str
+    outcome: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a brain makes of a context: what the lead revealed, and what it would say. The domain decides the rest.
+
+    `handoff` is a reason why a person must go on ("" for none); the bubbles are then what the lead is told. `asks` is
+    the question the last bubble ends with. `passages` are ids of what was quoted.
+    """
+
+    bubbles: tuple[str, ...]
+    intent: str = ""
+    language: str = ""
+    finds: tuple[Found, ...] = ()
+    wish: Wish | None = None
+    handoff: str = ""
+    asks: Asked | None = None
+    passages: tuple[int, ...] = ()
+    summary: str = ""
+    rating: int | None = None
+    brain: str = ""
+    model: str = ""
+    prompt_hash: str = ""
+    uses: tuple[ModelUse, ...] = ()
+    tools: tuple[ToolUse, ...] = ()
+    guards: tuple[GuardNote, ...] = ()
