@@ -28,6 +28,7 @@ WHERE c.owner = 'ai' AND m.author = 'lead' AND m.seq > c.watermark
   AND m.deleted_at IS NULL AND NOT m.is_backlog AND NOT m.kind = ANY(%(no_turn)s)
   AND NOT EXISTS (SELECT FROM public.orgs_due d WHERE d.org_id = %(org)s AND d.kind = 'turn'
                   AND d.ref = c.id::text AND d.dead_at IS NULL)
+  AND NOT EXISTS (SELECT FROM public.orgs_later d WHERE d.org_id = %(org)s AND d.kind = 'turn' AND d.ref = c.id::text)
   AND NOT EXISTS (SELECT FROM conversations_turn t WHERE t.conversation_id = c.id AND t.epoch = c.epoch
                   AND t.up_to_seq >= m.seq AND t.state IN ('skipped', 'failed'))
 ORDER BY c.id
@@ -38,6 +39,8 @@ SELECT m.id FROM conversations_message m
 WHERE m.state = 'queued'
   AND NOT EXISTS (SELECT FROM public.orgs_due d WHERE d.org_id = %(org)s AND d.kind = 'send'
                   AND d.ref = m.conversation_id::text AND d.dead_at IS NULL)
+  AND NOT EXISTS (SELECT FROM public.orgs_later d WHERE d.org_id = %(org)s AND d.kind = 'send'
+                  AND d.ref = m.conversation_id::text)
   AND NOT EXISTS (SELECT FROM conversations_message w
                   JOIN public.orgs_due d ON d.org_id = %(org)s AND d.kind = 'reconcile'
                                          AND d.ref = w.id::text AND d.dead_at IS NULL

@@ -24,7 +24,7 @@ from django.db.migrations.state import ProjectState
 from django.utils import timezone
 from psycopg import sql
 
-from orgs.models import Org, SchemaVersion
+from orgs.models import Due, Later, Org, Received, SchemaVersion
 from orgs.models.org import new_schema_name
 from orgs.routing import tenant_configs, tenant_labels
 
@@ -251,6 +251,8 @@ def drop(org: Org) -> None:
     with transaction.atomic():
         Org.objects.select_for_update().get(pk=org.pk)
         connection.cursor().execute(f"DROP SCHEMA IF EXISTS {quoted(org.schema_name)} CASCADE")
+        for queue in (Received, Due, Later):  # no foreign keys
+            queue.objects.filter(org_id=org.pk).delete()
         org.delete()
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_q.models import Schedule, Task
 
 from orgs import deletion, departure, mail, ratelimit, sessions, shift_cluster
-from orgs.models import Heartbeat
+from orgs.models import Due, Heartbeat
 
 FAILURES_KEPT_FOR = timedelta(days=30)
 HEARTBEATS_KEPT_FOR = timedelta(days=7)  # a machine that has said nothing for so long is gone
@@ -28,6 +28,7 @@ class Repeat:
 REPEATS = (
     Repeat("worker: heartbeat", "orgs.tasks.beat", 1),
     Repeat("shifts: call", "orgs.tasks.call_shift", 1),
+    Repeat("queue: move", "orgs.tasks.move_later", 1),
     Repeat("mail: sweep", "orgs.tasks.sweep_mail", 1),
     Repeat("mail: prune", "orgs.tasks.prune_mail", 60),
     Repeat("sessions: prune", "orgs.tasks.prune_sessions", 60),
@@ -65,6 +66,12 @@ def shift() -> int:
 
 def call_shift() -> None:
     shift_cluster.call_if_none_waits()
+
+
+def move_later() -> None:
+    """Bring back what is near again, and put away what is far."""
+    while Due.objects.move():
+        pass
 
 
 def send_mail(pk: int) -> None:

@@ -5,7 +5,7 @@ from orgs.models.heartbeat import Heartbeat
 from orgs.models.mail import Mail
 from orgs.models.org import Domain, Org
 from orgs.models.people import Invitation, Membership, Person, Role
-from orgs.models.queue import Claimed, Due, Received, Want
+from orgs.models.queue import Claimed, Due, Later, Received, Want
 from orgs.models.rate import RateBucket
 from orgs.models.refused import Refused
 from orgs.models.schema import SchemaVersion
@@ -20,6 +20,7 @@ __all__ = [
     "FlagOverride",
     "Heartbeat",
     "Invitation",
+    "Later",
     "Mail",
     "Membership",
     "Org",

@@ -3,6 +3,11 @@
 Everything that must be exact is one SQL statement here. `token` says who holds a row, `lease_until` how long,
 `generation` how often it was wanted: an upsert raises the generation and never touches the lease, and finishing deletes
 only the generation that was claimed, so news that comes while a row is being worked on is never lost.
+
+What is due in more than an hour waits in Later, a calm table beside Due, which is small and written all the time. Every
+wish goes through its row in Due, whose lock puts them in order; from there it is put away into Later at once, and
+`move` brings it back half an hour before its time. Locks are taken in the order Due, Later; only `move` goes the other
+way, so it waits no longer than a moment, and everybody else passes by what it holds.
 """
 
 import json
@@ -12,12 +17,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import connection, models, transaction
+from django.db import OperationalError, connection, models, transaction
 from django.utils import timezone
+from psycopg import errors
+
+from sdr.lib import logs
 
 URGENT, LIVE, NORMAL, CALM = 0, 3, 5, 8  # priorities: smaller goes first
 RING_ORGS = 64  # orgs looked at in one claim; the next claim goes on behind them
 NEAR = timedelta(hours=1)  # rows due later than this wait in Later, out of the way of claims
+SOON = timedelta(minutes=30)  # before it is due, a row comes back from Later; the scheduler may fail for that long
+CROWD = 300  # rows of one kind due in one minute; more come spread over as many minutes as that makes,
+SPREAD_MOST = timedelta(minutes=10)  # … up to this; live rows never
+MOVE_BATCH = 2000  # rows
+MOVE_LOCK_WAIT = "200ms"
 
 
 @dataclass(frozen=True)
@@ -67,14 +80,57 @@ class DueQuerySet(models.QuerySet["Due"]):
         """There is something new to do for (org, kind, ref); call it in the transaction of the change that needs it.
 
         In: `at` (aware; now by default) replaces the time the row was due, bounded by `no_later_than` after it was
-        first wanted; a dead row comes back to life. Never touches who holds the row.
+        first wanted; a dead row comes back to life; one more than NEAR ahead is kept in Later. `context`: ids of the
+        cause; by default those the present request or job is logged with. Never touches who holds the row.
         """
         cap = no_later_than.total_seconds() if no_later_than is not None else None
+        is_far = at is not None and at > timezone.now() + NEAR
         with connection.cursor() as cursor:
-            cursor.execute(UPSERT, {
+            # One round trip. Each statement sees what was committed when it began: with the row in Due locked by the
+            # first, the second finds what was put away a moment before.
+            cursor.execute(UPSERT + ";" + FORGET_LATER + (";" + PUT_AWAY if is_far else ""), {
                 "org": org_id, "kind": kind, "ref": str(ref), "at": at, "priority": priority,
-                "context": json.dumps(dict(context or {})), "cap": cap,
+                "context": json.dumps(dict(logs.cause() if context is None else context)), "cap": cap,
+                "near": NEAR.total_seconds(), "move_lock": MOVE_LOCK,
             })  # fmt: skip
+
+    def cancel(self, org_id: int, kind: str, ref: object) -> bool:
+        """It is not wanted any more, now or later. Out: whether it was waiting or dead.
+
+        What is being worked on at present comes to its end by itself, and so does what was wanted meanwhile.
+        """
+        key: dict[str, int | str] = {"org": org_id, "kind": kind, "ref": str(ref), "move_lock": MOVE_LOCK}
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock_shared(%(move_lock)s)", key)  # nothing is between the tables
+            cursor.execute(CANCEL_DUE, key)
+            count = cursor.rowcount
+            cursor.execute(CANCEL_LATER, key)
+            return bool(count + cursor.rowcount)
+
+    def move(self, *, batch: int = MOVE_BATCH) -> int:
+        """Bring up to `batch` rows that are near back from Later, and put away as many that are far.
+
+        Out: how many were moved; none while somebody else moves, or holds one of them for longer than a moment. Safe to
+        call at any time from anywhere.
+        """
+        values = {
+            "batch": batch, "near": NEAR.total_seconds(), "soon": SOON.total_seconds(), "crowd": CROWD,
+            "spread": SPREAD_MOST.total_seconds(), "live": LIVE,
+        }  # fmt: skip
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL lock_timeout = '{MOVE_LOCK_WAIT}'")
+                cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [MOVE_LOCK])
+                if not cursor.fetchone()[0]:
+                    return 0
+                cursor.execute(BRING_BACK, values)
+                count = cursor.rowcount
+                cursor.execute(PUT_AWAY_MANY, values)
+                return int(count + cursor.rowcount)
+        except OperationalError as error:
+            if isinstance(error.__cause__, (errors.LockNotAvailable, errors.DeadlockDetected)):
+                return 0
+            raise
 
     def claim(self, wants: Sequence[Want], *, lease: timedelta, after_org: int = 0) -> list[Claimed]:
         """Take due rows for `lease`: by priority and time, never past an org's share, orgs in turn from `after_org` on.
@@ -143,10 +199,16 @@ class DueQuerySet(models.QuerySet["Due"]):
                 cursor.execute(RELEASE, {"ids": ids, "tokens": tokens})
 
     def bury(self, row: Claimed, *, reason: str) -> bool:
-        """Give up: the row stays as a dead letter with a reason people understand, until replayed or wanted again."""
+        """Give up: the row stays as a dead letter with a reason people understand, until replayed or wanted again.
+
+        Out: whether it is dead. It is not when it was lost, or wanted again meanwhile (then it is due as wanted).
+        """
         with connection.cursor() as cursor:
-            cursor.execute(BURY, {"id": row.id, "token": row.token, "reason": reason[:ERROR_CHARS]})
-            return bool(cursor.rowcount == 1)
+            cursor.execute(BURY, {
+                "id": row.id, "token": row.token, "generation": row.generation, "reason": reason[:ERROR_CHARS],
+            })  # fmt: skip
+            found = cursor.fetchone()
+            return found is not None and bool(found[0])
 
     def replay(self) -> int:
         """Bring the dead letters of this query back, due now. Out: how many."""
@@ -163,6 +225,7 @@ class DueQuerySet(models.QuerySet["Due"]):
 ERROR_CHARS = 500
 FINISH_TRIES = 3
 CLAIM_LOCK = 0x5D4_0003
+MOVE_LOCK = 0x5D4_0005
 
 # The conflict branch is DESIGN 3's upsert: generation and due_at, never token or lease.
 UPSERT = """
@@ -180,6 +243,77 @@ ON CONFLICT (org_id, kind, ref) DO UPDATE SET
     attempts = CASE WHEN due.dead_at IS NULL THEN due.attempts ELSE 0 END,
     dead_at = NULL
 """
+
+# What is held by `move` is on its way into Due, where it will find the row of this wish and give way to it.
+FORGET_LATER = """
+DELETE FROM public.orgs_later WHERE id IN (
+    SELECT id FROM public.orgs_later WHERE org_id = %(org)s AND kind = %(kind)s AND ref = %(ref)s
+    FOR UPDATE SKIP LOCKED)
+"""
+
+MOVED = "org_id, kind, ref, due_at, wanted_since, generation, priority, context, attempts, last_error"
+INTO_LATER = f"""
+INSERT INTO public.orgs_later ({MOVED}) SELECT {MOVED} FROM away
+ON CONFLICT (org_id, kind, ref) DO UPDATE SET
+    due_at = excluded.due_at, wanted_since = excluded.wanted_since, generation = excluded.generation,
+    priority = excluded.priority, context = excluded.context, attempts = excluded.attempts,
+    last_error = excluded.last_error
+"""  # noqa: S608  # our names
+
+# The row is locked by the wish before. While rows are being moved it stays: the next move puts it away.
+PUT_AWAY = f"""
+WITH away AS (
+    DELETE FROM public.orgs_due WHERE org_id = %(org)s AND kind = %(kind)s AND ref = %(ref)s
+      AND due_at > statement_timestamp() + make_interval(secs => %(near)s)
+      AND (lease_until IS NULL OR lease_until < statement_timestamp())
+      AND (SELECT pg_try_advisory_xact_lock_shared(%(move_lock)s))
+    RETURNING *
+) {INTO_LATER}
+"""  # noqa: S608  # our names
+
+PUT_AWAY_MANY = f"""
+WITH away AS (
+    DELETE FROM public.orgs_due WHERE id IN (
+        SELECT id FROM public.orgs_due
+        WHERE dead_at IS NULL AND due_at > statement_timestamp() + make_interval(secs => %(near)s)
+          AND (lease_until IS NULL OR lease_until < statement_timestamp())
+        LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
+    RETURNING *
+) {INTO_LATER}
+"""  # noqa: S608  # our names
+
+# Whoever is in Due already was wanted after this one and is right; a dead letter was given up before.
+BRING_BACK = f"""
+WITH crowd AS (
+    SELECT kind, date_trunc('minute', due_at) AS minute, count(*) AS size FROM public.orgs_later
+    WHERE due_at <= statement_timestamp() + make_interval(secs => %(soon)s) GROUP BY 1, 2
+),
+back AS (
+    SELECT * FROM public.orgs_later WHERE due_at <= statement_timestamp() + make_interval(secs => %(soon)s)
+    ORDER BY due_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+),
+moved AS (
+    INSERT INTO public.orgs_due AS due ({MOVED})
+    SELECT b.org_id, b.kind, b.ref, b.due_at + make_interval(secs => CASE
+             WHEN b.priority <= %(live)s OR c.size <= %(crowd)s THEN 0
+             ELSE (hashtextextended(b.kind || ' ' || b.ref, b.org_id) & 2147483647)
+                  %% least(%(spread)s, 60 * c.size / %(crowd)s)::bigint END),
+           b.wanted_since, b.generation, b.priority, b.context, b.attempts, b.last_error
+    FROM back b JOIN crowd c ON c.kind = b.kind AND c.minute = date_trunc('minute', b.due_at)
+    ORDER BY b.org_id, b.kind, b.ref
+    ON CONFLICT (org_id, kind, ref) DO UPDATE SET
+        generation = due.generation + 1, due_at = excluded.due_at, wanted_since = excluded.wanted_since,
+        priority = excluded.priority, context = excluded.context, attempts = 0, dead_at = NULL
+    WHERE due.dead_at IS NOT NULL
+)
+DELETE FROM public.orgs_later WHERE id IN (SELECT id FROM back)
+"""  # noqa: S608  # our names
+
+CANCEL_DUE = """
+DELETE FROM public.orgs_due WHERE org_id = %(org)s AND kind = %(kind)s AND ref = %(ref)s
+  AND (lease_until IS NULL OR lease_until < statement_timestamp())
+"""
+CANCEL_LATER = "DELETE FROM public.orgs_later WHERE org_id = %(org)s AND kind = %(kind)s AND ref = %(ref)s"
 
 # A walk over the orgs that have something due (one index probe each), a ring that starts behind the last claim's orgs:
 # a busy org with ten thousand rows is one step of it. Then for each org at most what is left of its share.
@@ -277,8 +411,10 @@ FROM unnest(%(ids)s::bigint[], %(tokens)s::uuid[]) AS mine(id, token) WHERE d.id
 """
 
 BURY = """
-UPDATE public.orgs_due SET token = NULL, lease_until = NULL, dead_at = statement_timestamp(), last_error = %(reason)s
-WHERE id = %(id)s AND token = %(token)s
+UPDATE public.orgs_due SET token = NULL, lease_until = NULL, last_error = %(reason)s,
+    dead_at = CASE WHEN generation = %(generation)s THEN statement_timestamp() END,
+    attempts = CASE WHEN generation = %(generation)s THEN attempts ELSE 0 END
+WHERE id = %(id)s AND token = %(token)s RETURNING dead_at IS NOT NULL
 """
 
 
@@ -310,6 +446,29 @@ class Due(models.Model):
             ),
             models.Index(fields=["kind", "dead_at"], name="orgs_due_dead", condition=~models.Q(dead_at=None)),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.ref}"
+
+
+class Later(models.Model):
+    """One thing to do much later: a row of Due that waits out of the way. Written only here, in this module."""
+
+    org_id = models.BigIntegerField()
+    kind = models.CharField(max_length=32)
+    ref = models.CharField(max_length=80)
+    due_at = models.DateTimeField()
+    wanted_since = models.DateTimeField()
+    generation = models.BigIntegerField(default=1)
+    priority = models.SmallIntegerField(default=NORMAL)
+    context = models.JSONField(default=dict)
+    attempts = models.IntegerField(default=0)
+    last_error = models.CharField(max_length=ERROR_CHARS, default="")
+
+    class Meta:
+        verbose_name_plural = "later"
+        constraints = [models.UniqueConstraint(fields=["org_id", "kind", "ref"], name="orgs_later_once")]
+        indexes = [models.Index(fields=["due_at"], name="orgs_later_near")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.ref}"

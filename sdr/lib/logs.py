@@ -33,6 +33,7 @@ TALKATIVE = (
     "stripe",
     "asyncio",
 )
+CARRIED_ON = frozenset({"request_id"})
 UNWANTED = ("request", "server_time", "response", "exc_text", "stack_info", "color_message")
 
 
@@ -104,6 +105,11 @@ def clear() -> None:
 def bound() -> Mapping[str, Any]:
     """The fields bound at present."""
     return get_contextvars()
+
+
+def cause() -> dict[str, Any]:
+    """What late work should be logged with as well, because it is done for the present request or job."""
+    return {name: value for name, value in get_contextvars().items() if name in CARRIED_ON}
 
 
 def _retell(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:

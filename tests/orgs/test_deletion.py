@@ -16,7 +16,7 @@ from pytest_django import Settings
 
 from orgs import deletion, flags
 from orgs.context import in_org
-from orgs.models import AuditEntry, FlagOverride, Invitation, Mail, Membership, Org, Person, Refused, Role
+from orgs.models import AuditEntry, Due, FlagOverride, Invitation, Later, Mail, Membership, Org, Person, Refused, Role
 from tests.factories.orgs import InvitationFactory, MembershipFactory
 from tests.rehearsal.models import Note01
 
@@ -128,9 +128,14 @@ def test_it_is_really_gone_after_the_grace(acme: Org, globex: Org, ana: Person, 
         assert deletion.purge() == []
     assert schemas_of(acme, globex) == {acme.schema_name, globex.schema_name}
 
+    for org in (acme, globex):
+        Due.objects.want(org.pk, "turn", 1)
+        Due.objects.want(org.pk, "turn", 2, at=timezone.now() + timedelta(days=40))
     with time_machine.travel(timezone.now() + timedelta(days=30, seconds=1)):
         assert deletion.purge() == ["acme"]
         assert deletion.purge() == []
+    for queue in (Due, Later):
+        assert list(queue._default_manager.values_list("org_id", flat=True)) == [globex.pk]
     assert schemas_of(acme, globex) == {globex.schema_name}
     assert list(Org.objects.values_list("slug", flat=True)) == ["globex"]
     for model in (Membership, Invitation, FlagOverride):
