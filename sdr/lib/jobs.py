@@ -418,7 +418,8 @@ class Shift:
             with self.queue.enter(org_id):
                 return function(*args, **kwargs)
 
-        return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+        context = contextvars.copy_context()  # what lines are logged with, and what late work is wanted for
+        return await asyncio.get_running_loop().run_in_executor(self._pool, context.run, call)
 
     async def _outside(self, org_id: int, function: Callable[[], T], then: Callable[[Future[T]], V]) -> V:
         """Call on a thread without a connection; what comes of it goes on to a database thread, whoever still waits."""
