@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from conversations import links
+from conversations import links, sending
 from conversations.models import Number
 from conversations.ports import LinkState, LinkUpdate
 from orgs.models import Due
