@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conversations.views import conversation, drafts, inbox, pause, replies, takeover
+from conversations.views import conversation, drafts, inbox, media, pause, replies, takeover
 
 app_name = "conversations"
 urlpatterns = [
@@ -16,4 +16,7 @@ urlpatterns = [
     path("<int:pk>/messages/<int:message>/approval/", drafts.approve, name="approval"),
     path("<int:pk>/messages/<int:message>/discard/", drafts.discard, name="discard"),
     path("<int:pk>/messages/<int:message>/retry/", replies.retry, name="retry"),
+    path("<int:pk>/messages/<int:message>/confirmation/", replies.confirm, name="confirmation"),
+    path("<int:pk>/messages/<int:message>/media/", media.show, name="media"),
+    path("<int:pk>/messages/<int:message>/media/retry/", media.retry, name="media_retry"),
 ]
