@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from conversations import intake
 from conversations.models import MediaAsset, Number
-from conversations.ports import Event, Incoming, Unreadable
+from conversations.ports import Event, Incoming, LinkUpdate, PairingCode, Unreadable
 from integrations.models import Quarantine
-from integrations.whatsapp import wire
+from integrations.whatsapp import connect, wire
 from orgs import ingest
 from orgs.context import each_org, in_org
 from orgs.models import Due, Org, Received
@@ -25,6 +25,8 @@ from sdr.lib import jobs, metrics
 
 TRIES = 8  # pauses of 2, 4 … 128 s between them: about four minutes, then a person should look
 POLICY = jobs.Policy(limit=timedelta(seconds=30), attempts=TRIES + 2)
+NUMBER_POLICY = jobs.Policy(limit=timedelta(seconds=120), attempts=14)  # about an hour of trying
+FORMER = "former_secret"  # in a Received's context: the sender still uses a secret that is being given up
 FILES = "files"  # in a Received's context: {message id: name in the default storage}
 FILES_LEFT_AFTER = timedelta(days=1)  # a file whose message was not stored, or was there already
 ORPHANS_AFTER = timedelta(minutes=5)
@@ -51,6 +53,12 @@ def take_in(work: jobs.Work) -> None:
         Due.objects.want(work.org_id, ingest.KIND, work.ref, at=parked.until, priority=LIVE, context=work.row.context)
 
 
+@jobs.kind("number", slots=4, share=2, policy=NUMBER_POLICY)
+def connect_number(work: jobs.Work) -> None:
+    """Do at the Evolution server what is wanted of a number. Runs inside the org."""
+    connect.carry_out(int(work.ref))
+
+
 def apply(received: Received, *, attempt: int) -> None:
     """Do what the body says. Raises Parked, and whatever keeps us from doing it before the last attempt."""
     number = Number.objects.filter(pk=received.number_id).first()
@@ -60,13 +68,22 @@ def apply(received: Received, *, attempt: int) -> None:
     if attempt > TRIES:  # counted when claimed: also runs that killed their process
         keep(received, Quarantine.Reason.FAILED, detail=f"not read in {TRIES} tries")
         return
+    body = json.loads(received.body)
     try:
-        events = wire.parse(json.loads(received.body), own_jid=number.own_jid)
+        events = wire.parse(body, own_jid=number.own_jid)
     except Unreadable as unreadable:
         keep(received, Quarantine.Reason.UNREADABLE, detail=str(unreadable))
         return
+    is_former = connect.is_former(number, body)
     for event in events:
+        if is_former and isinstance(event, LinkUpdate | PairingCode):
+            continue
+        if isinstance(event, PairingCode):
+            connect.note_code(number, event)
+            continue
         intake.handle(number, with_file(event, received.context.get(FILES, {})), received_at=received.received_at)
+    is_proof = not is_former and FORMER not in received.context
+    connect.note_heard(number, received_at=received.received_at, is_proof=is_proof)
 
 
 def keep(received: Received, reason: Quarantine.Reason, *, detail: str = "") -> None:

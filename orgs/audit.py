@@ -51,6 +51,17 @@ class Action(StrEnum):
     OWNERSHIP_TRANSFERRED = "ownership.transferred"
     # Numbers
     NUMBER_ADDED = "number.added"
+    NUMBER_CHANGED = "number.changed"
+    NUMBER_MODE_CHANGED = "number.mode_changed"
+    NUMBER_CONNECTION_STARTED = "number.connection_started"
+    NUMBER_CONNECTION_RENEWED = "number.connection_renewed"
+    NUMBER_RESTARTED = "number.restarted"
+    NUMBER_WEBHOOK_SET = "number.webhook_set"
+    NUMBER_LOGGED_OUT = "number.logged_out"
+    NUMBER_REMOVED = "number.removed"
+    NUMBER_SECRET_ROTATED = "number.secret_rotated"  # noqa: S105  # the name of a fact
+    NUMBER_SECRET_ENDED = "number.secret_ended"  # noqa: S105
+    NUMBER_SECRET_SHOWN = "number.secret_shown"  # noqa: S105
     # Conversations
     CONVERSATION_TAKEN_OVER = "conversation.taken_over"
     CONVERSATION_GIVEN_BACK = "conversation.given_back"

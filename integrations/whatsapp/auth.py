@@ -53,6 +53,7 @@ class Verification:
         self._now = now.timestamp()
         timestamp = self._header(TIMESTAMP)
         start = f"{timestamp}.".encode("utf-8", "replace") if timestamp else b""
+        self.used_former = False  # only a former secret fits, after `is_authentic`
         self._macs = [hmac.new(secret.encode(), start, hashlib.sha256) for secret in self._secrets]
 
     def update(self, chunk: bytes) -> None:
@@ -71,8 +72,7 @@ class Verification:
 
     def _is_signed(self) -> bool:
         signature = self._header(SIGNATURE).removeprefix(PREFIX).lower()
-        matches = [_equal(signature, mac.hexdigest()) for mac in self._macs]
-        return any(matches) and self._is_recent()
+        return self._fits([_equal(signature, mac.hexdigest()) for mac in self._macs]) and self._is_recent()
 
     def _is_recent(self) -> bool:
         if TIMESTAMP.lower() not in self._headers:
@@ -86,8 +86,8 @@ class Verification:
         scheme, _, token = self._header("Authorization").partition(" ")
         if scheme.lower() != "bearer":
             return False
-        found = [claims for secret in self._secrets if (claims := _claims(token.strip(), secret)) is not None]
-        return any(self._is_in_time(claims) for claims in found)
+        found = [_claims(token.strip(), secret) for secret in self._secrets]
+        return self._fits([claims is not None and self._is_in_time(claims) for claims in found])
 
     def _is_in_time(self, claims: Mapping[str, Any]) -> bool:
         issued, expires = _seconds(claims.get("iat")), _seconds(claims.get("exp"))
@@ -100,8 +100,12 @@ class Verification:
 
     def _has_token(self) -> bool:
         token = self._header(TOKEN)
-        matches = [_equal(token, secret) for secret in self._secrets]
-        return any(matches) and len(token) >= MIN_TOKEN_CHARS
+        return self._fits([_equal(token, secret) for secret in self._secrets]) and len(token) >= MIN_TOKEN_CHARS
+
+    def _fits(self, matches: Sequence[bool]) -> bool:
+        """In: whether each secret fits, the present one first."""
+        self.used_former = any(matches) and not matches[0]
+        return any(matches)
 
     def _header(self, name: str) -> str:
         return self._headers.get(name.lower(), "").strip()

@@ -1,7 +1,8 @@
 """Calls to an Evolution API server, 2.3.5 or newer (contract evolution.md 1, 2 and 6).
 
-Only we may talk to Evolution: it stands on a private network, at an address that the operator of this installation set,
-never a customer. That is why private addresses are allowed here. Redirects are never followed.
+Only we may talk to Evolution: it stands on a private network, at an address that the operator of this installation
+set; that is why private addresses are allowed here. One that a customer named must be public (`is_outside`). Redirects
+are never followed.
 """
 
 import base64
@@ -172,12 +173,15 @@ class _Number(_Json):
 class Evolution:
     """One server and one key: the global one for `create`, `instances` and `delete`, else an instance's token.
 
+    `is_outside`: a customer named the server, so only public addresses are asked.
+
     Every method raises PortError: EvolutionError for an answer, HttpError for none. Only `send_*` raise Uncertain.
     """
 
-    def __init__(self, base_url: str, api_key: str) -> None:
+    def __init__(self, base_url: str, api_key: str, *, is_outside: bool = False) -> None:
         self._base = base_url.rstrip("/")
         self._key = api_key
+        self._is_outside = is_outside
 
     # --- Instances ---
 
@@ -430,7 +434,7 @@ class Evolution:
             json=json,
             timeout=timeout,
             max_bytes=max_bytes,
-            allow_private=True,
+            allow_private=not self._is_outside,
             dep="evolution",
             op=op,
         )

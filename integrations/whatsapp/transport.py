@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from conversations.models import Number
 from conversations.ports import Incoming, LinkState, Sent, Unreadable
 from integrations.whatsapp.client import Evolution
+from integrations.whatsapp.connect import client_of
 from integrations.whatsapp.wire import is_direct, moment, parse_record
 from sdr.lib.errors import PortError
 
@@ -16,11 +17,9 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 def for_number(number: Number) -> "EvolutionTransport":
     """The plug of `settings.SDR_TRANSPORT`. Raises PortError for a number that only receives."""
-    if not (number.provider_url and number.instance):
+    if not number.instance:
         raise PortError("This number has no Evolution server to send through.", permanent=True, needs_reconnect=True)
-    return EvolutionTransport(
-        Evolution(number.provider_url, number.provider_key), number.instance, own_jid=number.own_jid
-    )
+    return EvolutionTransport(client_of(number), number.instance, own_jid=number.own_jid)
 
 
 class EvolutionTransport:

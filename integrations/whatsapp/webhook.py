@@ -32,7 +32,7 @@ from rest_framework.views import APIView
 
 from conversations.ports import Unreadable
 from integrations.models import KEPT_BYTES, Quarantine
-from integrations.tasks import FILES, incoming_folder
+from integrations.tasks import FILES, FORMER, incoming_folder
 from integrations.whatsapp import auth, wire
 from integrations.whatsapp.auth import Proof, Verification
 from orgs.context import in_org
@@ -130,7 +130,10 @@ class WhatsAppWebhook(APIView):
             number_id=account.number_id,
             dedupe_key=wire.dedupe_key(body),
             body=_json(stripped.body),
-            context={"request_id": request._request.request_id},  # type: ignore[attr-defined]
+            context={
+                "request_id": request._request.request_id,  # type: ignore[attr-defined]
+                **({FORMER: True} if verification.used_former else {}),
+            },
         )
         return Verdict(200, arrival=arrival, files=stripped.files)
 
@@ -150,6 +153,10 @@ class Verdict(HttpResponse):
         self.arrival = arrival
         self.files = files or {}
         self.refusal = refusal
+
+    @property
+    def is_of_other_instance(self) -> bool:
+        return self.refusal is not None and self.refusal.reason is Quarantine.Reason.WRONG_INSTANCE
 
 
 view: Any = WhatsAppWebhook.as_view()
@@ -217,12 +224,14 @@ class Door:
             verdict = await self._judge(caller, received.body, account, verification)
         else:
             verdict = self._judge_oversized(caller, received, verification)
-        if verdict.status_code == 401:
-            # Perhaps the secret was changed a moment ago, and a 401 would lose the event for good (contract 3.4).
+        if verdict.status_code == 401 or verdict.is_of_other_instance:
+            # Perhaps the secret or the instance was changed a moment ago, and the event would be lost (contract 3.4).
             fresh = await self.accounts.get(key, newer_than=asked)
             if fresh is None:
                 return 404, "unknown"
-            if fresh.secrets == account.secrets and fresh.proof == account.proof:
+            if fresh == account and verdict.is_of_other_instance:
+                return await self._keep(verdict, account, caller, received, within=ANSWER_WITHIN - waited)
+            if fresh.secrets == account.secrets and fresh.proof == account.proof and verdict.status_code == 401:
                 return self._refuse(caller, received)
             if not received.is_whole:
                 raise Unavailable("the secret has just changed")
