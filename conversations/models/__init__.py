@@ -1,5 +1,5 @@
 from conversations.models.agent import AgentVersion
-from conversations.models.contact import Alias, Contact, OptOut
+from conversations.models.contact import Alias, Contact, Erased, OptOut
 from conversations.models.conversation import Conversation, Takeover
 from conversations.models.event import Event, EventName
 from conversations.models.evidence import Answer, Fact, FactKey, Qualification, Signal
@@ -18,6 +18,7 @@ __all__ = [
     "Conversation",
     "Correction",
     "Document",
+    "Erased",
     "Event",
     "EventName",
     "Fact",

@@ -26,6 +26,7 @@ class Contact(models.Model):
     is_test = models.BooleanField(default=False)
     has_history = models.BooleanField(default=False)  # they had talked with the company before we came: a person begins
     referral = models.JSONField(default=dict)  # the ad of the first touch; untrusted display data
+    erased_until = models.DateTimeField(null=True)  # what they wrote before was erased and is not taken in again
     merged_into = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="merged")
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -68,3 +69,20 @@ class OptOut(models.Model):
 
     def __str__(self) -> str:
         return "out" if self.is_out else "back"
+
+
+class Erased(models.Model):
+    """Somebody whose words were erased: enough to know late copies of them by, and nothing to know the person by.
+
+    `digest`: a keyed hash of an alias (conversations.erasure); `until`: what is older stays out.
+    """
+
+    digest = models.CharField(max_length=64)
+    until = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "erased"
+        constraints = [models.UniqueConstraint(fields=["digest"], name="conversations_erased_once")]
+
+    def __str__(self) -> str:
+        return f"until {self.until:%Y-%m-%d %H:%M}"

@@ -63,6 +63,9 @@ class Number(models.Model):
     webhook_set_at = models.DateTimeField(null=True)  # when the provider was last told our address
     verified_at = models.DateTimeField(null=True)  # first authentic webhook since
     removed_at = models.DateTimeField(null=True)
+    looked_at = models.DateTimeField(null=True)  # by the gap detective
+    read_until = models.DateTimeField(null=True)  # what the provider had stored till then has been compared
+    rhythm = models.JSONField(default=dict)  # conversations.rhythm.Rhythm
     daily_cap = models.PositiveIntegerField(default=1000)  # AI messages a day
     per_minute = models.PositiveIntegerField(default=20)  # AI messages a minute, as a token bucket
     bucket_drained_at = models.DateTimeField(default=timezone.now)  # GCRA state of the bucket

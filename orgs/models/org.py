@@ -73,6 +73,7 @@ class Org(TenantMixin):  # type: ignore[misc]  # django-tenants ships no types
     language = models.CharField(_("language"), max_length=8, choices=settings.LANGUAGES, default=settings.LANGUAGE_CODE)
     time_zone = models.CharField(_("time zone"), max_length=64, default="America/Sao_Paulo")
     requires_mfa = models.BooleanField(_("everyone must use two-step sign-in"), default=False)
+    shares_text = models.BooleanField(_("events carry what was said"), default=True)
     schema_version = models.CharField(max_length=64, default="", editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

@@ -1,5 +1,5 @@
 -- The public schema, dumped after a real migration by `manage.py snapshot`. Do not edit.
--- version: a690debf72d904af66ee50e5acfbbf5a17bb1daa9af210fdb56dd7aad4571058
+-- version: 47910c05919272aab0111c78f2fa38abb92fbf89771cdfecaeda2d14d62b7f69
 CREATE FUNCTION public.orgs_audit_is_append_only() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'public'
@@ -1697,6 +1697,7 @@ CREATE TABLE public.orgs_org (
     requires_mfa boolean NOT NULL,
     schema_version character varying(64) NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    shares_text boolean NOT NULL,
     CONSTRAINT orgs_org_deleting_has_date CHECK (((NOT ((status)::text = 'deleting'::text)) OR (delete_after IS NOT NULL))),
     CONSTRAINT orgs_org_slug_shape CHECK (((slug)::text ~ '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$'::text))
 );
@@ -2311,10 +2312,14 @@ INSERT INTO public.auth_permission VALUES
 	(454, 'Can change signal', 114, 'change_signal'),
 	(455, 'Can delete signal', 114, 'delete_signal'),
 	(456, 'Can view signal', 114, 'view_signal'),
-	(457, 'Can add quarantine', 115, 'add_quarantine'),
-	(458, 'Can change quarantine', 115, 'change_quarantine'),
-	(459, 'Can delete quarantine', 115, 'delete_quarantine'),
-	(460, 'Can view quarantine', 115, 'view_quarantine');
+	(457, 'Can add erased', 115, 'add_erased'),
+	(458, 'Can change erased', 115, 'change_erased'),
+	(459, 'Can delete erased', 115, 'delete_erased'),
+	(460, 'Can view erased', 115, 'view_erased'),
+	(461, 'Can add quarantine', 116, 'add_quarantine'),
+	(462, 'Can change quarantine', 116, 'change_quarantine'),
+	(463, 'Can delete quarantine', 116, 'delete_quarantine'),
+	(464, 'Can view quarantine', 116, 'view_quarantine');
 INSERT INTO public.django_content_type VALUES
 	(1, 'orgs', 'heartbeat'),
 	(2, 'orgs', 'schemaversion'),
@@ -2430,7 +2435,8 @@ INSERT INTO public.django_content_type VALUES
 	(112, 'conversations', 'modelcall'),
 	(113, 'conversations', 'passage'),
 	(114, 'conversations', 'signal'),
-	(115, 'integrations', 'quarantine');
+	(115, 'conversations', 'erased'),
+	(116, 'integrations', 'quarantine');
 INSERT INTO public.django_migrations VALUES
 	(1, 'contenttypes', '0001_initial', now()),
 	(2, 'contenttypes', '0002_remove_content_type_name', now()),
@@ -2463,52 +2469,54 @@ INSERT INTO public.django_migrations VALUES
 	(29, 'conversations', '0002_media_dimensions', now()),
 	(30, 'conversations', '0003_evidence_and_knowledge', now()),
 	(31, 'conversations', '0004_number_connection', now()),
-	(32, 'django_q', '0001_initial', now()),
-	(33, 'django_q', '0002_auto_20150630_1624', now()),
-	(34, 'django_q', '0003_auto_20150708_1326', now()),
-	(35, 'django_q', '0004_auto_20150710_1043', now()),
-	(36, 'django_q', '0005_auto_20150718_1506', now()),
-	(37, 'django_q', '0006_auto_20150805_1817', now()),
-	(38, 'django_q', '0007_ormq', now()),
-	(39, 'django_q', '0008_auto_20160224_1026', now()),
-	(40, 'django_q', '0009_auto_20171009_0915', now()),
-	(41, 'django_q', '0010_auto_20200610_0856', now()),
-	(42, 'django_q', '0011_auto_20200628_1055', now()),
-	(43, 'django_q', '0012_auto_20200702_1608', now()),
-	(44, 'django_q', '0013_task_attempt_count', now()),
-	(45, 'django_q', '0014_schedule_cluster', now()),
-	(46, 'django_q', '0015_alter_schedule_schedule_type', now()),
-	(47, 'django_q', '0016_schedule_intended_date_kwarg', now()),
-	(48, 'django_q', '0017_task_cluster_alter', now()),
-	(49, 'django_q', '0018_task_success_index', now()),
-	(50, 'django_q', '0019_alter_task_options_alter_ormq_key_alter_ormq_lock_and_more', now()),
-	(51, 'djstripe', '0001_initial', now()),
-	(52, 'djstripe', '0002_2_10', now()),
-	(53, 'djstripe', '0003_2_11', now()),
-	(54, 'integrations', '0001_initial', now()),
-	(55, 'mfa', '0001_initial', now()),
-	(56, 'mfa', '0002_authenticator_timestamps', now()),
-	(57, 'mfa', '0003_authenticator_type_uniq', now()),
-	(58, 'orgs', '0002_guards', now()),
-	(59, 'orgs', '0003_queue', now()),
-	(60, 'orgs', '0004_received', now()),
-	(61, 'orgs', '0005_later', now()),
-	(62, 'sessions', '0001_initial', now()),
-	(63, 'socialaccount', '0001_initial', now()),
-	(64, 'socialaccount', '0002_token_max_lengths', now()),
-	(65, 'socialaccount', '0003_extra_data_default_dict', now()),
-	(66, 'socialaccount', '0004_app_provider_id_settings', now()),
-	(67, 'socialaccount', '0005_socialtoken_nullable_app', now()),
-	(68, 'socialaccount', '0006_alter_socialaccount_extra_data', now()),
-	(69, 'usersessions', '0001_initial', now());
+	(32, 'conversations', '0005_gaps_and_erasure', now()),
+	(33, 'django_q', '0001_initial', now()),
+	(34, 'django_q', '0002_auto_20150630_1624', now()),
+	(35, 'django_q', '0003_auto_20150708_1326', now()),
+	(36, 'django_q', '0004_auto_20150710_1043', now()),
+	(37, 'django_q', '0005_auto_20150718_1506', now()),
+	(38, 'django_q', '0006_auto_20150805_1817', now()),
+	(39, 'django_q', '0007_ormq', now()),
+	(40, 'django_q', '0008_auto_20160224_1026', now()),
+	(41, 'django_q', '0009_auto_20171009_0915', now()),
+	(42, 'django_q', '0010_auto_20200610_0856', now()),
+	(43, 'django_q', '0011_auto_20200628_1055', now()),
+	(44, 'django_q', '0012_auto_20200702_1608', now()),
+	(45, 'django_q', '0013_task_attempt_count', now()),
+	(46, 'django_q', '0014_schedule_cluster', now()),
+	(47, 'django_q', '0015_alter_schedule_schedule_type', now()),
+	(48, 'django_q', '0016_schedule_intended_date_kwarg', now()),
+	(49, 'django_q', '0017_task_cluster_alter', now()),
+	(50, 'django_q', '0018_task_success_index', now()),
+	(51, 'django_q', '0019_alter_task_options_alter_ormq_key_alter_ormq_lock_and_more', now()),
+	(52, 'djstripe', '0001_initial', now()),
+	(53, 'djstripe', '0002_2_10', now()),
+	(54, 'djstripe', '0003_2_11', now()),
+	(55, 'integrations', '0001_initial', now()),
+	(56, 'mfa', '0001_initial', now()),
+	(57, 'mfa', '0002_authenticator_timestamps', now()),
+	(58, 'mfa', '0003_authenticator_type_uniq', now()),
+	(59, 'orgs', '0002_guards', now()),
+	(60, 'orgs', '0003_queue', now()),
+	(61, 'orgs', '0004_received', now()),
+	(62, 'orgs', '0005_later', now()),
+	(63, 'orgs', '0006_org_shares_text', now()),
+	(64, 'sessions', '0001_initial', now()),
+	(65, 'socialaccount', '0001_initial', now()),
+	(66, 'socialaccount', '0002_token_max_lengths', now()),
+	(67, 'socialaccount', '0003_extra_data_default_dict', now()),
+	(68, 'socialaccount', '0004_app_provider_id_settings', now()),
+	(69, 'socialaccount', '0005_socialtoken_nullable_app', now()),
+	(70, 'socialaccount', '0006_alter_socialaccount_extra_data', now()),
+	(71, 'usersessions', '0001_initial', now());
 SELECT pg_catalog.setval('public.account_emailaddress_id_seq', 1, false);
 SELECT pg_catalog.setval('public.account_emailconfirmation_id_seq', 1, false);
 SELECT pg_catalog.setval('public.auth_group_id_seq', 1, false);
 SELECT pg_catalog.setval('public.auth_group_permissions_id_seq', 1, false);
-SELECT pg_catalog.setval('public.auth_permission_id_seq', 460, true);
+SELECT pg_catalog.setval('public.auth_permission_id_seq', 464, true);
 SELECT pg_catalog.setval('public.django_admin_log_id_seq', 1, false);
-SELECT pg_catalog.setval('public.django_content_type_id_seq', 115, true);
-SELECT pg_catalog.setval('public.django_migrations_id_seq', 69, true);
+SELECT pg_catalog.setval('public.django_content_type_id_seq', 116, true);
+SELECT pg_catalog.setval('public.django_migrations_id_seq', 71, true);
 SELECT pg_catalog.setval('public.django_q_ormq_id_seq', 1, false);
 SELECT pg_catalog.setval('public.django_q_schedule_id_seq', 1, false);
 SELECT pg_catalog.setval('public.djstripe_account_djstripe_id_seq', 1, false);
