@@ -53,7 +53,12 @@ class AgentVersion(models.Model):
     time_zone = models.CharField(max_length=64, default="America/Sao_Paulo")
     outside_hours = models.CharField(max_length=12, choices=OutsideHours.choices, default=OutsideHours.ANSWER)
     away_text = models.TextField(default="", blank=True)
-    hand_back_hours = models.PositiveSmallIntegerField(null=True, default=12)
+    hand_back_hours = models.PositiveSmallIntegerField(
+        null=True, default=12, validators=[MinValueValidator(1), MaxValueValidator(72)]
+    )
+    close_after_days = models.PositiveSmallIntegerField(
+        null=True, default=14, validators=[MinValueValidator(1), MaxValueValidator(365)]
+    )  # of silence; null: never
     backlog_minutes = models.PositiveIntegerField(default=60)  # older on arrival: stored, not answered
     loop_limit = models.PositiveSmallIntegerField(default=12)  # AI turns in a row without a person or progress
     typing_per_character = models.FloatField(default=0.03)  # seconds of typing shown before a bubble, bounded

@@ -39,6 +39,16 @@ class Conversation(models.Model):
         SNOOZED = "snoozed", _("Snoozed")
         CLOSED = "closed", _("Closed")
 
+    class Closing(models.TextChoices):
+        """Why a conversation was closed. By a person, all but the last."""
+
+        DONE = "done", _("Done")
+        NOT_INTERESTED = "not_interested", _("Not interested")
+        WRONG_NUMBER = "wrong_number", _("Wrong number")
+        JOB_SEEKER = "job_seeker", _("Looks for a job")
+        SPAM = "spam", _("Spam")
+        SILENCE = "silence", _("Long silence")
+
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="conversations")
     number = models.ForeignKey(Number, on_delete=models.PROTECT, related_name="conversations")
     reply_jid = models.CharField(max_length=80)  # exactly as the last message named the chat
@@ -47,12 +57,14 @@ class Conversation(models.Model):
     epoch = models.PositiveIntegerField(default=0)
     hold_until = models.DateTimeField(null=True)  # nothing of the AI leaves before
     lifecycle = models.CharField(max_length=12, choices=Lifecycle.choices, default=Lifecycle.OPEN)
-    closed_reason = models.CharField(max_length=40, default="", blank=True)
+    closed_reason = models.CharField(max_length=40, choices=Closing.choices, default="", blank=True)
     snoozed_until = models.DateTimeField(null=True)
     needs_person_since = models.DateTimeField(null=True)  # handed off, an AI failure, or a person's turn to answer
     needs_reason = models.CharField(max_length=80, default="", blank=True)
     seq = models.PositiveIntegerField(default=0)
     watermark = models.PositiveIntegerField(default=0)
+    revision = models.PositiveIntegerField(default=0)  # edits and deletions by the lead: a draft is for one revision
+    away_until = models.DateTimeField(null=True)  # the opening the lead was told of: not told again before
     event_seq = models.PositiveIntegerField(default=0)
     ai_in_a_row = models.PositiveIntegerField(default=0)  # AI turns without progress, for the loop guard
     last_ai_at = models.DateTimeField(null=True)
