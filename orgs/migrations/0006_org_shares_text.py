@@ -4,14 +4,15 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("orgs", "0005_later"),
+        ('orgs', '0005_later'),
     ]
 
     operations = [
         migrations.AddField(
-            model_name="org",
-            name="shares_text",
-            field=models.BooleanField(default=True, verbose_name="events carry what was said"),
+            model_name='org',
+            name='shares_text',
+            field=models.BooleanField(default=True, verbose_name='events carry what was said'),
         ),
     ]
