@@ -175,7 +175,7 @@ def accept(data: bytes, *, name: str, claimed: str = "") -> Upload:
         raise Refused("empty_file", _("This file is empty."))
     if len(data) > LARGEST_UPLOAD_BYTES:
         raise Refused("file_too_large", too_large_words())
-    name = clean_name(name)
+    name = safe_name(name)
     mime, ending = content.sniff(data, claimed=claimed)
     named = name.rpartition(".")[2].lower()
     if mime == "application/x-ole-storage" and named in NAMED_DOCUMENTS:
@@ -227,17 +227,20 @@ def attach(message: Message, upload: Upload, path: str) -> MediaAsset:
     )  # fmt: skip
 
 
-def clean_name(name: str) -> str:
-    """A name to show and to save under: the last part of a path, printable, without what a system reads as one."""
+def shown_name(name: str) -> str:
+    """A file's name as it may be shown: the last part of a path, without what does not print or turns text around."""
     last = re.split(r"[/\\]", name)[-1]
-    return "".join(one for one in last if one.isprintable() and one not in '<>:"|?*').strip(" .")[-FILE_NAME_CHARS:]
+    return "".join(one for one in last if one.isprintable()).strip()[-FILE_NAME_CHARS:]
+
+
+def safe_name(name: str) -> str:
+    """A name to save a file under on any system."""
+    return re.sub(r'[<>:"|?*]', "", shown_name(name)).strip(" .")
 
 
 def download_name(message: Message, asset: MediaAsset) -> str:
     """What the file is called when a browser saves it."""
-    if name := clean_name(asset.file_name):
-        return name
-    return f"{message.kind}-{message.pk}.{asset.path.rpartition('.')[2]}"
+    return safe_name(asset.file_name) or f"{message.kind}-{message.pk}.{asset.path.rpartition('.')[2]}"
 
 
 # --- Orphans ----------------------------------------------------------------------------------------------------------

@@ -1,9 +1,16 @@
 """What codes in our rows mean, in words for people; the templates show them as they are."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.utils import timezone, translation
+from django.utils.formats import date_format
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations.models import Message
+from conversations.models import AgentVersion, Message
 from conversations.policy import Silence
 from conversations.ports import Ack, MessageKind
 
@@ -20,6 +27,14 @@ NEEDS: dict[str, str | Promise] = {
     Silence.OLD_CONTACT: _("Was a contact before the AI went live"),
     Silence.HISTORY: _("Had talked with you before the AI came"),
     Silence.HOURS: _("Outside business hours"),
+    Silence.AWAY: _("Outside business hours"),
+    Silence.TEAM_HOURS: _("Business hours: the team answers"),
+    Silence.STALE: _("The lead has waited too long for an answer by the AI"),
+    Silence.OPTED_OUT: _("Wrote again after asking to be left alone"),
+    "ai_failed": _("The AI could not answer"),
+    "media_failed": _("A file could not be fetched"),
+    "daily_cap": _("The number has sent as many messages as it may today"),
+    "snooze_over": _("The snooze is over"),
     Silence.LOOP: _("The AI answered many times without progress"),
 }
 
@@ -34,6 +49,13 @@ FAILURES: dict[str, str | Promise] = {
     "not_sent_and_outdated": _("It was not sent, and the conversation has moved on."),
     "not_sent_twice": _("Two tries did not reach WhatsApp."),
     "refused_by_whatsapp": _("WhatsApp refused it."),
+    "closed": _("The conversation was closed before it left."),
+    "gave_up": _("It could not be sent in several tries."),
+    "waits_for_number": _("It waits: the number is not connected."),
+    "waits_for_day": _("It waits for tomorrow: the number has sent as many messages as it may today."),
+    "waits_for_pace": _("It waits a little: the number sends no faster, to be safe with WhatsApp."),
+    "waits_for_person": _("It waits: somebody is typing."),
+    "file_gone": _("Its file is not there any more."),
 }
 
 KINDS: dict[str, str | Promise] = {
@@ -58,6 +80,44 @@ def need(reason: str) -> str:
 def failure(reason: str) -> str:
     """Why a message did not go out; a provider's own words when it is none of our codes."""
     return str(FAILURES.get(reason, reason))
+
+
+def away(agent: AgentVersion, *, language: str, again: datetime | None) -> str:
+    """What a lead is told outside our hours: the org's own words, with {when} filled in, or ours, in their language."""
+    with translation.override(known(language)):
+        when = moment(again, agent.time_zone) if again is not None else ""
+        if agent.away_text:
+            return agent.away_text.replace("{when}", when)
+        if not when:
+            return gettext(
+                "Thank you for your message! We are away at the moment and will answer as soon as we are back."
+            )
+        return gettext(
+            "Thank you for your message! We are away at the moment. We are back on %(when)s and will answer you then."
+        ) % {"when": when}
+
+
+def opted_out(*, language: str) -> str:
+    """The one word to a lead who asked to be left alone."""
+    with translation.override(known(language)):
+        return gettext(
+            "Understood: you will get no more messages from us. If you ever change your mind, write “I want to come back”."
+        )
+
+
+def moment(at: datetime, time_zone: str) -> str:
+    """A day and time as a lead reads it: “Monday, 23 November, 09:00”, in the language that is active."""
+    local = timezone.localtime(at, ZoneInfo(time_zone))
+    # Translators: how a day and time is written, in Django's date format: Monday, 23 November, 09:00
+    return date_format(local, gettext("l, j F, H:i"))
+
+
+def known(language: str) -> str:
+    """The language of ours that is nearest: `pt-BR` and `pt-PT` are pt-br, what we do not speak is the first of ours."""
+    try:
+        return translation.get_supported_language_variant(language)
+    except LookupError:
+        return settings.LANGUAGE_CODE
 
 
 def kind(message: Message) -> str:

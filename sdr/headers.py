@@ -17,6 +17,8 @@ PERMISSIONS = (
 class HeadersMiddleware:
     """Permissions-Policy and Cross-Origin-Resource-Policy on everything; no copies of what names no other rule.
 
+    A view may name the directives of Permissions-Policy that its page needs (`microphone=(self)`): the others stay.
+
     Static files bring their own Cache-Control. All else may carry a person's data or a form's token, so neither a
     proxy nor the browser's disk keeps it: after signing out, "back" shows nothing.
     """
@@ -26,7 +28,16 @@ class HeadersMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+        response.headers["Permissions-Policy"] = permissions(response.headers.get("Permissions-Policy", ""))
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         response.headers.setdefault("Cache-Control", "no-store, private")
         return response
+
+
+def permissions(granted: str) -> str:
+    """The policy with the directives that a view has set in place of ours."""
+    if not granted:
+        return PERMISSIONS
+    names = {directive.partition("=")[0].strip() for directive in granted.split(",")}
+    kept = [directive for directive in PERMISSIONS.split(", ") if directive.partition("=")[0] not in names]
+    return ", ".join([*kept, granted])

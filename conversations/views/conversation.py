@@ -11,19 +11,43 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from conversations import pause, replies, wording
+from conversations import content, media, pause, replies, wording
 from conversations.access import get_conversation
 from conversations.forms import ReplyForm
-from conversations.models import Conversation, Message
+from conversations.models import Conversation, MediaAsset, Message
 from conversations.views import inbox
 from orgs.access import require_role
 from orgs.http import OrgRequest
 from orgs.models import Person, Role
 
 MESSAGES_PER_PAGE = 60
+QUOTE_CHARS = 120
+MAP = "https://www.openstreetmap.org/"  # opened only by who presses the link
+MICROPHONE = "microphone=(self)"  # the page with the composer may record
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """The stored file of a message. `look` is how the thread shows it: image, audio, video or document."""
+
+    look: str
+    name: str
+    size: int
+    length: str
+    width: int | None
+    height: int | None
+
+
+@dataclass(frozen=True)
+class Quote:
+    """The message that one answers, in short."""
+
+    by: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -35,13 +59,19 @@ class Bubble:
     by: str
     is_ours: bool
     kind: str
+    file: Attachment | None
+    file_name: str
+    quote: Quote | None
+    place: str
     media_trouble: str
+    may_come: bool
     state: str
     tone: str
     ticks: int
     failure: str
     is_draft: bool
     is_stuck: bool
+    is_unknown: bool
 
 
 @require_role(Role.VIEWER)
@@ -53,12 +83,19 @@ def show(request: OrgRequest, pk: int) -> HttpResponseBase:
         Conversation.objects.filter(pk=pk).update(unread=0)
     context = context_of(request, conversation)
     if not is_htmx(request):
-        response = render(request, "conversations/conversation/show.html", {**context, "form": ReplyForm()})
+        response = page(request, {**context, "form": ReplyForm()})
     elif request.GET.get("seen") == context["version"]:
         response = HttpResponse(status=204)
     else:
         response = render(request, "conversations/conversation/_refresh.html", {**context, "oob": True})
     patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def page(request: OrgRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    """The whole page; its `form` may come back with errors."""
+    response = render(request, "conversations/conversation/show.html", context, status=status)
+    response.headers["Permissions-Policy"] = MICROPHONE
     return response
 
 
@@ -90,7 +127,8 @@ def context_of(request: OrgRequest, conversation: Conversation) -> dict[str, Any
         {message.person_id for message in shown if message.person_id is not None}
         | ({conversation.owner_person_id} if conversation.owner_person_id is not None else set())
     )
-    bubbles = bubbles_of(shown, request.user, people, zone=ZoneInfo(request.org.time_zone))
+    quotes = quotes_of(conversation, shown, request.user)
+    bubbles = bubbles_of(shown, request.user, people, quotes=quotes, zone=ZoneInfo(request.org.time_zone))
     owner = inbox.owner_of(conversation, request.user, people)
     paused = pause.current()
     need = wording.need(conversation.needs_reason) if conversation.needs_person_since else ""
@@ -109,7 +147,9 @@ def context_of(request: OrgRequest, conversation: Conversation) -> dict[str, Any
     }
 
 
-def bubbles_of(shown: list[Message], me: Person, people: dict[int, str], *, zone: ZoneInfo) -> list[Bubble]:
+def bubbles_of(
+    shown: list[Message], me: Person, people: dict[int, str], *, quotes: dict[str, Quote], zone: ZoneInfo
+) -> list[Bubble]:
     """The messages as people read them: oldest first by the provider's clock, with a new day marked."""
     shown.sort(key=lambda message: (message.sent_at or message.created_at, message.seq))
     bubbles = []
@@ -125,13 +165,19 @@ def bubbles_of(shown: list[Message], me: Person, people: dict[int, str], *, zone
                 by=author_of(message, me, people),
                 is_ours=is_ours,
                 kind=wording.kind(message),
+                file=attachment_of(message),
+                file_name=media.shown_name(message.media.file_name) if hasattr(message, "media") else "",
+                quote=quotes.get(message.quoted_id),
+                place=place_of(message),
                 media_trouble=trouble_of(message),
+                may_come=hasattr(message, "media") and media.may_come(message.media),
                 state=state,
                 tone=tone,
                 ticks=ticks,
                 failure=wording.failure(message.failure) if is_ours else "",
                 is_draft=message.state == Message.State.DRAFT,
                 is_stuck=is_ours and replies.is_stuck(message),
+                is_unknown=message.state == Message.State.UNKNOWN,
             )
         )
         last_day = day
@@ -149,29 +195,91 @@ def author_of(message: Message, me: Person, people: dict[int, str]) -> str:
     return people.get(message.person_id) or str(message.get_author_display())
 
 
+def quotes_of(conversation: Conversation, shown: list[Message], me: Person) -> dict[str, Quote]:
+    """What the shown messages answer, by the provider's id (one query, and one for the names)."""
+    wanted = {message.quoted_id for message in shown if message.quoted_id}
+    if not wanted:
+        return {}
+    found = list(conversation.messages.select_related("media").filter(provider_id__in=wanted))
+    people = inbox.names({message.person_id for message in found if message.person_id is not None})
+    return {
+        str(message.provider_id): Quote(
+            author_of(message, me, people),
+            _("This message was deleted.")
+            if message.deleted_at
+            else Truncator(message.text).chars(QUOTE_CHARS) or wording.kind(message),
+        )
+        for message in found
+    }
+
+
+def attachment_of(message: Message) -> Attachment | None:
+    """The stored file, as the thread shows it."""
+    asset: MediaAsset | None = getattr(message, "media", None)
+    if asset is None or asset.state != MediaAsset.State.STORED or asset.size is None:
+        return None
+    group = asset.mime.partition("/")[0]
+    return Attachment(
+        look=group if group in {"image", "audio", "video"} and content.is_shown(asset.mime) else "document",
+        name=media.download_name(message, asset),
+        size=asset.size,
+        length=length_of(asset.seconds),
+        width=asset.width,
+        height=asset.height,
+    )
+
+
+def length_of(seconds: int | None) -> str:
+    """0:32, 12:05 or 1:02:03."""
+    if seconds is None:
+        return ""
+    hours, rest = divmod(seconds, 3600)
+    minutes, rest = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def place_of(message: Message) -> str:
+    """The address of a map that shows a shared location, or nothing."""
+    try:
+        latitude, longitude = float(message.extra["latitude"]), float(message.extra["longitude"])
+    except (KeyError, TypeError, ValueError):
+        return ""
+    if not (abs(latitude) <= 90 and abs(longitude) <= 180):
+        return ""
+    return f"{MAP}?mlat={latitude:.6f}&mlon={longitude:.6f}#map=16/{latitude:.6f}/{longitude:.6f}"
+
+
 def trouble_of(message: Message) -> str:
     """Why the file of a message cannot be had, or nothing."""
-    media = getattr(message, "media", None)
-    if media is None:
+    asset: MediaAsset | None = getattr(message, "media", None)
+    if asset is None:
         return ""
-    match media.state:
-        case media.State.REFUSED if media.failure == "view_once":
-            return _("To be seen once, on the phone only.")
-        case media.State.REFUSED:
-            return _("Not kept: too large, or not what it claims to be.")
-        case media.State.FAILED:
-            return _("The file could not be fetched.")
-        case media.State.WANTED:
-            return _("The file is on its way.")
-        case _:
+    match asset.state:
+        case MediaAsset.State.STORED:
             return ""
+        case MediaAsset.State.WANTED if media.may_come(asset):
+            return _("The file has not come yet.")
+        case MediaAsset.State.WANTED:
+            return _("The file is on its way.")
+        case MediaAsset.State.FAILED:
+            return _("The file could not be fetched.")
+    match asset.failure:
+        case "view_once":
+            return _("To be seen once, on the phone only.")
+        case "too_large":
+            return _("The file was not kept: it is too large.")
+        case "not_what_it_claims":
+            return _("The file was not kept: it is not what it claims to be.")
+        case _:
+            return _("The file was not kept.")
 
 
 def version_of(bubbles: list[Bubble], around: tuple[object, ...]) -> str:
     """Changes whenever the thread or its header would look different."""
     shown = [
         (one.message.pk, one.message.text, one.message.reaction, one.message.edited_at, one.message.deleted_at,
-         one.state, one.failure, one.ticks, one.media_trouble, one.by, one.is_stuck)
+         one.state, one.failure, one.ticks, one.media_trouble, one.by, one.is_stuck, one.may_come, one.file,
+         one.quote)
         for one in bubbles
     ]  # fmt: skip
     return sha256(repr((shown, around)).encode()).hexdigest()[:16]

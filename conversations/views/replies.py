@@ -33,7 +33,7 @@ def create(request: OrgRequest, pk: int) -> HttpResponseBase:
     if thread.is_htmx(request):
         form.fields["text"].widget.attrs["autofocus"] = True  # the field that had the focus is replaced
         return render(request, "conversations/replies/create.html", {**context, "oob": True}, status=status)
-    return render(request, "conversations/conversation/show.html", context, status=status)
+    return thread.page(request, context, status=status)
 
 
 @require_role(Role.SDR)
