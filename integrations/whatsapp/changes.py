@@ -62,6 +62,7 @@ def start(request: OrgRequest, name: str, *, phone: str, mode: str, server: Serv
         )
         note(request, Action.NUMBER_ADDED, number, proof=proof.value)
         ask(request, number, Number.Intent.CONNECT)
+    number.refresh_from_db()
     return number
 
 
@@ -152,11 +153,10 @@ def former_is_live(address: ChannelAddress) -> bool:
 
 def is_by_proxy(address: ChannelAddress) -> bool:
     """Whether the installation's signing proxy makes the signature."""
-    return bool(
-        settings.SIGNING_PROXY_URL
-        and address.auth == auth.Proof.HMAC
-        and any(auth.number_secret(one, address.key, "signature") == address.secret for one in settings.SIGNING_PROXY_KEYRING)
-    )
+    if not settings.SIGNING_PROXY_URL or address.auth != auth.Proof.HMAC:
+        return False
+    made = [auth.number_secret(master, address.key, "signature") for master in settings.SIGNING_PROXY_KEYRING]
+    return address.secret in made
 
 
 def live(number: Number) -> Number:

@@ -193,7 +193,7 @@ def note(number: Number, trouble: str) -> None:
 def trouble_of(error: PortError) -> str:
     """A closed word for what the server's answer means; integrations.whatsapp.wording has it in words."""
     if isinstance(error, HttpError):
-        return "unreachable"
+        return "not_public" if error.permanent else "unreachable"
     if error.needs_reconnect:
         return "access_refused"
     problem = error.problem if isinstance(error, EvolutionError) else ""
@@ -283,13 +283,14 @@ def prepare(number: Number) -> Pairing | None:
 def throw_away(number_id: int) -> None:
     """Delete what we made under former names. Raises PortError; what was deleted is forgotten one by one."""
     number = Number.objects.filter(pk=number_id).first()
-    for name in number.leftovers if number else ():
-        assert number is not None
+    if number is None:
+        return
+    for name in list(number.leftovers):
         server_of(number).delete(name)
         with transaction.atomic():
-            number = Number.objects.select_for_update().get(pk=number_id)
-            number.leftovers = [one for one in number.leftovers if one != name]
-            number.save(update_fields=["leftovers"])
+            fresh = Number.objects.select_for_update().get(pk=number_id)
+            fresh.leftovers = [one for one in fresh.leftovers if one != name]
+            fresh.save(update_fields=["leftovers"])
 
 
 def open_up(number: Number) -> None:
@@ -415,8 +416,8 @@ def note_heard(number: Number, *, received_at: datetime, is_proof: bool) -> None
         first = Number.objects.filter(pk=number.pk, verified_at=None, webhook_set_at__lte=received_at)
         if first.update(verified_at=received_at):
             Number.objects.filter(pk=number.pk, trouble__startswith="webhook_").update(trouble="")
-            ChannelAddress.objects.filter(
-                org=links.org(), number_id=number.pk, former_secret_until=None
-            ).update(former_secret_until=received_at + FORMER_FOR)
+            ChannelAddress.objects.filter(org=links.org(), number_id=number.pk, former_secret_until=None).update(
+                former_secret_until=received_at + FORMER_FOR
+            )
     if number.heard_at is None or number.heard_at < received_at - HEARD_EVERY:
         Number.objects.filter(pk=number.pk).update(heard_at=received_at)
