@@ -69,6 +69,9 @@ def body_of(request: OrgRequest, asset: MediaAsset, etag: str) -> HttpResponseBa
         return HttpResponse(
             status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers={"Content-Range": f"bytes */{size}"}
         )
+    if request.method == "HEAD":
+        file.close()
+        return HttpResponse(headers={"Content-Length": str(size)})
     start, length = wanted or (0, size)
     response = StreamingHttpResponse(Blocks(file, start, length))
     response.headers["Content-Length"] = str(length)

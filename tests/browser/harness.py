@@ -166,7 +166,8 @@ class Visitor:
         """Paths of our own that the page links to; files and what other visitors would be disturbed by are left out."""
         hrefs = self.page.eval_on_selector_all("a[href]", "links => links.map(link => link.href)")
         found = {urlsplit(href).path for href in hrefs if href.startswith(f"{self.origin}/")}
-        return {path for path in found if not path.startswith(("/static/", "/staff/", "/accounts/google/"))}
+        ours = (path for path in found if not path.startswith(("/static/", "/staff/", "/accounts/google/")))
+        return {path for path in ours if not path.endswith("/media/")}  # files
 
     # --- Judging ---
     def assert_accessible(self) -> None:
