@@ -12,7 +12,7 @@ from django.db.models import CharField, Exists, OuterRef
 from django.db.models.functions import Cast
 from django.utils import timezone
 
-from conversations import intake
+from conversations import intake, media
 from conversations.models import MediaAsset, Number
 from conversations.ports import Event, Incoming, LinkUpdate, PairingCode, Unreadable
 from integrations.models import Quarantine
@@ -120,7 +120,7 @@ def prune() -> dict[str, int]:
         try:
             with in_org(org):
                 counts["quarantine"] += Quarantine.objects.prune(now)
-                counts["files"] += prune_files(org, now)
+                counts["files"] += prune_files(org, now) + media.sweep(org, now)
         except Exception:
             logger.exception("an org could not be pruned", extra={"org_id": org.pk})
     counts["orphans"] = Received.objects.exclude(org_id__in=Org.objects.values("pk")).delete()[0]

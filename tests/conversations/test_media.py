@@ -1,20 +1,26 @@
 """The file of a message: fetched, told by its content, kept in the org's folder, or refused with a reason."""
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.test import Client
 from django.utils import timezone
 
 from conversations import content, media
 from conversations.models import MediaAsset, Message, Number
-from conversations.ports import Media, MessageKind
-from orgs.models import Due
+from conversations.ports import Media, MessageKind, Revoke
+from integrations.whatsapp.standin import samples
+from orgs.models import Due, Person, Refused
 from sdr.lib.errors import PortError
+from sdr.lib.http import Failure, HttpError
 from tests import fakes
-from tests.conversations.conftest import arrive, incoming
+from tests.conversations.conftest import arrive, incoming, the_conversation
 
+SignIn = Callable[[Person], Client]
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 OGG = b"OggS" + b"\0" * 32
 
@@ -114,6 +120,98 @@ def test_what_is_gone_is_given_up_at_once(number: Number, provider: list[bytes |
     assert (the_asset().state, the_asset().failure) == ("failed", "Gone.")
 
 
+def test_an_answer_beyond_all_bounds_is_too_large(number: Number, provider: list[bytes | Exception]) -> None:
+    provider.append(HttpError(Failure.TOO_LARGE, "More than that."))
+    media.fetch(picture(number), attempt=1)
+    assert (the_asset().state, the_asset().failure) == ("refused", "too_large")
+
+
+def test_no_more_than_the_limit_is_read_of_what_the_door_kept(
+    number: Number, in_acme: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media, "LARGEST_BYTES", 10)
+    kept = default_storage.save(f"{in_acme.pk}/incoming/one", ContentFile(PNG * 100))
+    media.fetch(picture(number, kept=kept), attempt=1)
+    assert (the_asset().state, the_asset().failure, the_asset().size) == ("refused", "too_large", 11)
+    assert (the_asset().path, default_storage.exists(kept)) == ("", False)  # what is refused is not kept
+
+
+def test_a_picture_tells_its_size(number: Number, provider: list[bytes | Exception]) -> None:
+    provider.append(samples.picture(24))
+    media.fetch(picture(number), attempt=1)
+    assert (the_asset().width, the_asset().height) == (24, 24)
+
+
+def test_a_file_deleted_for_everyone_goes(number: Number, provider: list[bytes | Exception]) -> None:
+    provider.append(PNG)
+    arrive(number, incoming("", pid="P", kind=MessageKind.IMAGE, media=Media(mime="image/png", file_name="a.png")))
+    pk = Message.objects.get(author="lead").pk
+    media.fetch(pk, attempt=1)
+    path = the_asset().path
+    Due.objects.all().delete()
+    arrive(number, Revoke(target_id="P"))
+    assert Due.objects.filter(kind="media", ref=str(pk)).exists()
+    for attempt in (1, 2):
+        media.fetch(pk, attempt=attempt)
+        assert not default_storage.exists(path)
+        assert (the_asset().state, the_asset().failure, the_asset().path, the_asset().file_name) == (
+            "refused", "deleted", "", "",
+        )  # fmt: skip
+
+
+def test_a_failed_file_is_fetched_again_on_demand(
+    number: Number, provider: list[bytes | Exception], sign_in: SignIn, beto: Person
+) -> None:
+    pk = picture(number)
+    provider += [PortError("Gone.", permanent=True), PNG]
+    media.fetch(pk, attempt=1)
+    Due.objects.all().delete()
+    client = sign_in(beto)
+    address = f"/o/acme/inbox/{the_conversation().pk}/messages/{pk}/media/retry/"
+    assert address in client.get(f"/o/acme/inbox/{the_conversation().pk}/").content.decode()
+    assert client.post(address).status_code == 302
+    assert (the_asset().state, Due.objects.get(kind="media").ref) == ("wanted", str(pk))
+    Due.objects.all().delete()
+    assert client.post(address).status_code == 302  # once more: it is asked for already
+    assert not Due.objects.filter(kind="media").exists()
+    media.fetch(pk, attempt=1)
+    assert the_asset().state == "stored"
+    with pytest.raises(Refused):
+        media.want_again(Message.objects.get(pk=pk))
+
+
+@pytest.mark.parametrize(
+    ("fields", "may"),
+    [
+        ({"state": "failed"}, True),
+        ({"state": "wanted"}, False),
+        ({"state": "wanted", "created_at": timezone.now() - media.STALE_AFTER}, True),
+        ({"state": "refused", "failure": "not_what_it_claims"}, True),
+        ({"state": "refused", "failure": "too_large"}, False),
+        ({"state": "refused", "failure": "view_once"}, False),
+        ({"state": "refused", "failure": "deleted"}, False),
+        ({"state": "stored"}, False),
+    ],
+)
+def test_only_what_could_still_come_may_be_asked_for(number: Number, fields: dict[str, Any], may: bool) -> None:
+    picture(number)
+    MediaAsset.objects.update(**fields)
+    assert media.may_come(the_asset()) is may
+
+
+def test_files_that_no_message_has_are_swept_a_day_later(
+    number: Number, in_acme: Any, provider: list[bytes | Exception]
+) -> None:
+    provider.append(PNG)
+    media.fetch(picture(number), attempt=1)
+    orphan = media.put(PNG, "png")
+    other_org = default_storage.save(orphan.replace(f"{in_acme.pk}/", "999999/", 1), ContentFile(PNG))
+    now = timezone.now()
+    assert media.sweep(in_acme, now) == 0
+    assert media.sweep(in_acme, now + timedelta(days=1, minutes=1)) == 1
+    assert [default_storage.exists(path) for path in (orphan, the_asset().path, other_org)] == [False, True, True]
+
+
 @pytest.mark.parametrize(
     ("claimed", "data", "mime", "may"),
     [
@@ -126,8 +224,41 @@ def test_what_is_gone_is_given_up_at_once(number: Number, provider: list[bytes |
         ("application/pdf", b"%PDF-1.7", "application/pdf", True),
         ("text/plain", b"hello", "application/octet-stream", True),
         ("", b"hello", "application/octet-stream", True),
+        ("application/msword", b"PK\x03\x04...word/document.xml", f"{content.OFFICE}.wordprocessingml.document", True),
     ],
 )
 def test_content_decides_what_a_file_is(claimed: str, data: bytes, mime: str, may: bool) -> None:
     assert content.sniff(data)[0] == mime
     assert content.keeps_promise(claimed, mime) is may
+
+
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [
+        (b"GIF89a\x02\x00\x03\x00", (2, 3)),
+        (b"\xff\xd8\xff\xe0\x00\x04ab\xff\xff\xc2\x00\x11\x08\x01\x00\x02\x00", (512, 256)),
+        (b"\xff\xd8\xff\xda\x00\x04", None),
+        (b"\xff\xd8\xff" + b"\xff" * 3_000_000, None),
+        (b"RIFF....WEBPVP8 " + b"." * 10 + b"\x02\x40\x03\x00", (2, 3)),
+        (b"RIFF....WEBPVP8L....\x2f\x01\x80\x00\x00", (2, 3)),
+        (b"RIFF....WEBPVP8X" + b"." * 8 + b"\x01\x00\x00\x02\x00\x00", (2, 3)),
+        (b"\x89PNG\r\n\x1a\n", None),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 32, None),
+        (b"%PDF-1.7", None),
+    ],
+)
+def test_the_size_of_a_picture_is_in_its_header(data: bytes, size: tuple[int, int] | None) -> None:
+    assert content.dimensions(data) == size
+
+
+@pytest.mark.parametrize(
+    ("data", "claimed", "mime"),
+    [
+        (b"\x1aE\xdf\xa3", "audio/webm;codecs=opus", "audio/webm"),
+        (b"\x1aE\xdf\xa3", "", "video/webm"),
+        (b"\0\0\0\x20ftypiso5", "Audio/mp4", "audio/mp4"),
+        (PNG, "audio/ogg", "image/png"),
+    ],
+)
+def test_a_claim_decides_only_whether_a_box_holds_sound_alone(data: bytes, claimed: str, mime: str) -> None:
+    assert content.sniff(data, claimed=claimed)[0] == mime
