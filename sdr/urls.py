@@ -16,6 +16,7 @@ urlpatterns = [
     path("stripe/", include("djstripe.urls", namespace="djstripe")),
     path("staff/", staff.site.urls),
     path("o/<slug:slug>/inbox/", include("conversations.urls")),
+    path("o/<slug:slug>/numbers/", include("integrations.whatsapp.urls")),
     path("", include("orgs.urls")),
 ]
 if settings.IS_DEMO:

@@ -46,6 +46,7 @@ from conversations.models import Contact, Conversation, MediaAsset, Message, Num
 from orgs import staffing
 from orgs.context import in_org
 from orgs.models import (
+    ChannelAddress,
     AuditEntry,
     Due,
     Flag,
@@ -156,6 +157,9 @@ def world(db: None, settings: Any, tmp_path: Path) -> World:
                 with connection.cursor() as cursor:
                     cursor.execute(f"SELECT setval('{model._meta.db_table}_id_seq', {FIRST_FREE_PK})")
             make_conversation(WORDS[slug])
+        ChannelAddress.objects.create(
+            org=org, number_id=1, key=f"key-of-{WORDS[slug]}-number", auth="jwt", secret=f"secret of {WORDS[slug]}"
+        )
     people = {person.email.partition("@")[0]: person for person in Person.objects.all()}
     keys, accounts, mails, entries, overrides = {}, {}, {}, {}, {}
     for name, person in people.items():
@@ -274,6 +278,9 @@ def settings_body(world: World) -> dict[str, Any]:
     return {"name": "Other name", "slug": "acme", "language": "en", "time_zone": "America/Sao_Paulo"}
 
 
+NEW_NUMBER = {
+    "name": "New", "mode": "off", "proof": "jwt", "server_url": "https://evolution.example.com", "server_key": "K",
+}  # fmt: skip
 PAGES: dict[str, Page] = {
     # Rows of an org, played by the rehearsal app
     "o/<slug:slug>/rehearsal/": Page({200}, {200}, Role.VIEWER),
@@ -297,6 +304,25 @@ PAGES: dict[str, Page] = {
     "o/<slug:slug>/inbox/<int:pk>/messages/<int:message>/confirmation/": Page({405}, {302}, Role.SDR, args=failed_pk),
     "o/<slug:slug>/inbox/<int:pk>/messages/<int:message>/media/": Page({200}, {405}, Role.VIEWER, args=lead_pk),
     "o/<slug:slug>/inbox/<int:pk>/messages/<int:message>/media/retry/": Page({405}, {302}, Role.SDR, args=failed_pk),
+    # Numbers
+    "o/<slug:slug>/numbers/": Page({200}, {405}, Role.VIEWER),
+    "o/<slug:slug>/numbers/new/": Page({302}, {302}, Role.ADMIN),  # no server of the installation here
+    "o/<slug:slug>/numbers/new/server/": Page({200}, {302}, Role.ADMIN, body=lambda world: NEW_NUMBER),
+    "o/<slug:slug>/numbers/new/address/": Page({200}, {302}, Role.ADMIN, body=lambda world: NEW_NUMBER),
+    "o/<slug:slug>/numbers/<int:pk>/": Page({200}, {405}, Role.VIEWER, args=row_pk),
+    "o/<slug:slug>/numbers/<int:pk>/edit/": Page({200}, {302}, Role.ADMIN, args=row_pk, body=lambda world: NEW_NUMBER),
+    "o/<slug:slug>/numbers/<int:pk>/mode/": Page(
+        {405}, {302}, Role.ADMIN, args=row_pk, body=lambda world: {"mode": "drafts"}
+    ),
+    "o/<slug:slug>/numbers/<int:pk>/connection/": Page({405}, {302}, Role.ADMIN, args=row_pk),
+    "o/<slug:slug>/numbers/<int:pk>/renewal/": Page({200}, {302}, Role.ADMIN, args=row_pk),
+    "o/<slug:slug>/numbers/<int:pk>/restart/": Page({200}, {302}, Role.ADMIN, args=row_pk),
+    "o/<slug:slug>/numbers/<int:pk>/logout/": Page({200}, {302}, Role.ADMIN, args=row_pk),
+    "o/<slug:slug>/numbers/<int:pk>/removal/": Page({200}, {302}, Role.ADMIN, args=row_pk),
+    "o/<slug:slug>/numbers/<int:pk>/webhook/": Page({405}, {302}, Role.ADMIN, args=row_pk),
+    "o/<slug:slug>/numbers/<int:pk>/secret/": Page({405}, {200}, Role.ADMIN, args=row_pk),
+    "o/<slug:slug>/numbers/<int:pk>/secret/rotation/": Page({405}, {302}, Role.ADMIN, args=row_pk),
+    "o/<slug:slug>/numbers/<int:pk>/secret/rotation/end/": Page({405}, {302}, Role.ADMIN, args=row_pk),
     # Orgs
     "o/<slug:slug>/": Page({200}, {200, 405}, Role.VIEWER),
     "o/<slug:slug>/closed/": Page({302}, {302, 405}, Role.VIEWER),

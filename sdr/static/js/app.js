@@ -1,6 +1,7 @@
 // Each element is one behaviour. The names are those of the import map in layouts/_head.html, so that hashed file names work.
 import "elements/auto-refresh"
 import "elements/auto-submit"
+import "elements/code-countdown"
 import "elements/copy-button"
 import "elements/dialog-opener"
 import "elements/enter-sends"
