@@ -7,6 +7,7 @@ PYTHON = python3
 BIN = .venv/bin
 TESTS = tests
 BENCH =
+CHAOS = --full
 # A Python that may not keep what it compiled takes twice as long to start, every time.
 RUN = unset PYTHONDONTWRITEBYTECODE; exec env
 LOCK = $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -18,6 +19,7 @@ help: ## Show this help
 	@echo
 	@echo '  make demo PORT=9000 VERBOSE=1      another port; show what the processes write'
 	@echo '  make test TESTS=tests/orgs         some of the tests'
+	@echo '  make chaos CHAOS="--seeds 1"       a small run instead of two hours; --bugs puts known mistakes back'
 
 demo: install-base ## Set up and start everything; prints the address and how to sign in (Ctrl-C stops it)
 	@$(RUN) ENVIRONMENT=development $(BIN)/python -m sdr.local.supervisor demo
@@ -44,7 +46,7 @@ bench: install-dev ## Measure; the figures belong in docs/performance.md
 	@$(RUN) ENVIRONMENT=test $(BIN)/python -m tests.bench $(BENCH)
 
 chaos: install-dev ## Kill and freeze everything while leads write, and compare with what their phones show
-	@$(RUN) ENVIRONMENT=test $(BIN)/python -m tests.chaos
+	@$(RUN) ENVIRONMENT=test $(BIN)/python -m tests.chaos $(CHAOS)
 
 screens: install-dev ## Take the pictures of docs/screens anew
 	@$(RUN) ENVIRONMENT=test $(BIN)/python -m tests.browser.screens

@@ -4,17 +4,24 @@ import asyncio
 import random
 
 from conversations.ports import Context, Draft
+from sdr.lib.errors import PortError
 
 QUICK_SECONDS, SLOW_SECONDS = (0.05, 0.6), (2.0, 5.0)
 SLOW_SHARE = 0.2  # long enough for somebody to lose the turn, and for another to be thinking about it
+FAIL_SHARE = 0.01
 
 
 class NamingBrain:
     name = "echo"
 
     async def decide(self, context: Context) -> Draft:
-        """One bubble. Newest by arrival, not by the sender's clock: each turn has an arrival no other turn has."""
+        """One bubble. Newest by arrival, not by the sender's clock: each turn has an arrival no other turn has.
+
+        Raises PortError now and then, as a model does that is busy.
+        """
         is_slow = random.random() < SLOW_SHARE
         await asyncio.sleep(random.uniform(*(SLOW_SECONDS if is_slow else QUICK_SECONDS)))
+        if random.random() < FAIL_SHARE:
+            raise PortError("The model is busy.")
         newest = max((line for line in context.lines if line.author == "lead"), key=lambda line: line.id)
         return Draft(bubbles=(f"re {newest.text}",))

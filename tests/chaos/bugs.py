@@ -1,50 +1,59 @@
-"""Known mistakes, put back by name into a worker of the chaos run: the checker must catch each (DESIGN 3, 4)."""
+"""Known mistakes, put back by name into the workers of a chaos run: the checker must catch each (DESIGN 3, 4).
 
-import time
+Each takes exactly one protection out of the product's own code and leaves the rest as it is; `causes` are the kinds of
+violation (`truth.Kind`) of which at least one must be found for the mistake to count as caught.
+"""
+
+import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
-from django.utils import timezone
+from tests.chaos.truth import INVARIANT, Kind
 
-RACE_SECONDS = 0.4  # as wide as a busy machine makes it
+
+@dataclass(frozen=True)
+class Bug:
+    """`put_back` takes the protection out of this process."""
+
+    put_back: Callable[[], None]
+    causes: frozenset[str]
 
 
 def delete_without_generation() -> None:
     """Finishing deletes the row although something new was wanted meanwhile: that is never looked at."""
     from orgs.models import queue
 
-    queue.FINISH = """
-    DELETE FROM public.orgs_due d
-    USING unnest(%(ids)s::bigint[], %(tokens)s::uuid[], %(generations)s::bigint[]) AS m(id, token, generation)
-    WHERE d.id = m.id AND d.token = m.token RETURNING d.id
-    """
+    same = "AND d.generation = mine.generation"
+    other = "d.generation <> mine.generation"
+    if same not in queue.FINISH or other not in queue.FINISH:
+        raise LookupError("the statement has changed")
+    queue.FINISH = queue.FINISH.replace(same, "").replace(other, "FALSE")
 
 
 def epoch_without_lock() -> None:
-    """Owner and epoch are compared first, the message is claimed a moment later, without the conversation's lock."""
-    from conversations import intake, sending
-    from conversations.models import Conversation, Message
+    """Owner and epoch are compared, and then the message is claimed, with nobody kept from changing them between."""
+    from django.db.models import QuerySet
 
-    careful = sending.claim_next
+    from conversations import sending
+    from conversations.models import Conversation
+
+    careful, lock = sending.claim_next, QuerySet.select_for_update
+    here = threading.local()
+
+    def without_lock(rows: Any, *args: Any, **kwargs: Any) -> Any:
+        return rows.all() if getattr(here, "claims", False) else lock(rows, *args, **kwargs)
 
     def careless(conversation_id: int) -> sending.Claim | None:
-        conversation = Conversation.objects.filter(pk=conversation_id).first()
-        message = None
-        if conversation is not None and not sending.on_the_wire(conversation):
-            message = conversation.messages.filter(state=Message.State.QUEUED).order_by("seq").first()
-        if conversation is None or message is None or not sending.may_leave(conversation, message):
+        here.claims = True
+        try:
             return careful(conversation_id)
-        time.sleep(RACE_SECONDS)
-        message.state, message.claimed_at = Message.State.SENDING, timezone.now()
-        message.attempts += 1
-        message.save(update_fields=["state", "claimed_at", "attempts"])
-        intake.want("reconcile", message.pk, at=timezone.now() + sending.VERDICT_AFTER)
-        return sending.Claim(
-            message_id=message.pk, number_id=message.number_id, jid=conversation.reply_jid, text=message.text,
-            quoted_id="", attempt=message.attempts, claimed_at=time.monotonic(), is_ai=True, typing=timedelta(),
-        )  # fmt: skip
+        finally:
+            here.claims = False
 
+    sending.lock_share = lambda conversation_id: Conversation.objects.filter(pk=conversation_id).first()
+    QuerySet.select_for_update = without_lock  # type: ignore[method-assign,assignment]
     sending.claim_next = careless
 
 
@@ -93,13 +102,14 @@ def watermark_by_timestamp() -> None:
     turns.newest_unanswered = careless
 
 
-BUGS: dict[str, Callable[[], None]] = {
-    bug.__name__: bug
+NEVER_ANSWERED = frozenset({Kind.UNANSWERED, f"{INVARIANT} unanswered_without_turn"})
+BUGS: dict[str, Bug] = {
+    bug.put_back.__name__: bug
     for bug in (
-        delete_without_generation,
-        epoch_without_lock,
-        retake_without_token,
-        early_resend,
-        watermark_by_timestamp,
+        Bug(delete_without_generation, NEVER_ANSWERED | {f"{INVARIANT} queued_without_send", Kind.STILL_UNDER_WAY}),
+        Bug(epoch_without_lock, frozenset({Kind.CLAIMED_AFTER_TAKEOVER})),
+        Bug(retake_without_token, frozenset({Kind.WRITTEN_BY_FORMER_TAKER})),
+        Bug(early_resend, frozenset({Kind.TWICE_ON_PHONE})),
+        Bug(watermark_by_timestamp, NEVER_ANSWERED),
     )
 }

@@ -7,12 +7,12 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 from integrations.whatsapp.standin import Author, Faults, SendFault
-from tests.chaos import pace
-from tests.chaos.stage import Stage, staged
+from tests.chaos.pace import QUICK, Pace
+from tests.chaos.stage import RESTARTS, Stage, staged
 from tests.chaos.truth import Evidence, Got, Move, Stored, Takeover, Verdict, judge
 
 T = TypeVar("T")
@@ -24,94 +24,130 @@ FAULTS = {
 }  # fmt: skip
 SURE_FAULTS = (SendFault.HANG_AFTER, SendFault.HANG_BEFORE, SendFault.ERROR_AFTER)  # so that a short run has them too
 BURST = 4  # messages one lead writes at once, at most
-STRIKE_SECONDS = (1.0, 4.0)  # between two strikes
 TAKEOVER_SECONDS = (0.1, 0.6)
 OWNED_SECONDS = 1.0
 WATCH_SECONDS = 2.0
 DOWN_SECONDS = 1.0
+CRASH_EVERY = 2000  # messages; then Evolution crashes and loses its retries
+ALL_RESTARTS_FROM = 3000  # messages; a shorter run restarts the database in one of the ways
+EARLY = 0.08  # of the messages: by then everything has been restarted in a run that keeps a snapshot
 CANARY_SECONDS = 2.0
 CANARY = "5511900000000"
+REPLYING = ("intake", "turn", "send", "reconcile", "wake", "look")  # kinds of work
 QUIET_LOOKS = 3  # in a row
 LOOK_SECONDS = 1.0
 CONNECT_SECONDS = 30.0
-LONGEST_WAIT = pace.VERDICT_LATEST + timedelta(seconds=90)
+SETTLE_SECONDS = 90.0  # for what is still on its way when no verdict is open any more
+BATCHING_SECONDS, COOLDOWN_SECONDS = 1, 1  # instead of the product's 6 and 5
+TYPING = {
+    0: (0.0, 0.0),
+    1: (0.05, 0.5),
+}  # by org: seconds a character, longest
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is played. `per_second`: messages of all leads together; `rate`: probability at each failpoint."""
+    """How much is played. `per_second`: messages of all leads together."""
 
     seed: int
     messages: int = 600
     conversations: int = 60
-    per_second: float = 8.0
-    rate: float = 0.0015
+    per_second: float = 15.0
+    pace: Pace = QUICK
     bug: str = ""
-    has_snapshot: bool = False  # somebody keeps a transaction open all along, so that nothing can be vacuumed
+    has_snapshot: bool = False  # somebody keeps a transaction open, so that nothing can be vacuumed
 
 
 @dataclass
 class Outcome:
+    """What was done (`hits`; `points`: failpoints hit, as `signal point`; `freezes`: seconds), and what came of it."""
+
     plan: Plan
     verdict: Verdict
     acknowledged: int
     swallowed: int
+    lost_retries: int
     hits: dict[str, int]
     points: dict[str, int]
-    seconds: float
+    freezes: list[float]
+    snapshot_seconds: float = 0.0
+    seconds: float = 0.0
     load: float = 0.0
 
     @property
     def kills(self) -> int:
-        return sum(n for name, n in self.hits.items() if name.startswith("kill")) + sum(
-            n for name, n in self.points.items() if name.endswith("SIGKILL")
-        )
+        return self._named("kill ", "SIGKILL ")
 
     @property
-    def freezes(self) -> int:
-        return sum(n for name, n in self.hits.items() if name.startswith("freeze")) + sum(
-            n for name, n in self.points.items() if name.endswith("SIGSTOP")
-        )
+    def stops(self) -> int:
+        return self._named("freeze ", "SIGSTOP ")
+
+    @property
+    def past_lease(self) -> int:
+        return sum(seconds > self.plan.pace.lease.total_seconds() for seconds in self.freezes)
+
+    @property
+    def restarts(self) -> int:
+        return self._named("database ")
+
+    @property
+    def points_hit(self) -> set[str]:
+        return {point.partition(" ")[2] for point in self.points}
+
+    def _named(self, *beginnings: str) -> int:
+        return sum(n for name, n in (self.hits | self.points).items() if name.startswith(beginnings))
 
 
 @dataclass
 class Cast:
-    """Who plays: instance name → org id, and the phones of each instance's leads."""
+    """Who plays: instance name → org id, and the phones of each instance's leads. `withdrawn`: (org, message)."""
 
     instances: dict[str, int] = field(default_factory=dict)
     leads: list[tuple[str, str]] = field(default_factory=list)
+    withdrawn: set[tuple[int, int]] = field(default_factory=set)
+
+
+@dataclass
+class Snapshot:
+    """A transaction that somebody keeps open. `longest`: seconds, of those a restart of the database cut short too."""
+
+    wanted: threading.Event = field(default_factory=threading.Event)
+    longest: float = 0.0
 
 
 def play(plan: Plan) -> Outcome:
     """One seed from an empty database to the verdict."""
     started = time.monotonic()
     faults = Faults(seed=plan.seed, swallow_events=("messages.upsert",), **FAULTS)  # type: ignore[arg-type]
-    with staged(plan.seed, rate=plan.rate, bug=plan.bug, faults=faults) as stage:
+    with staged(plan.seed, pace=plan.pace, bug=plan.bug, faults=faults) as stage:
         stage.open()
         cast = gather(stage, plan)
-        ended, violations = threading.Event(), Counter[str]()
+        ended, violations, snapshot = threading.Event(), Counter[str](), Snapshot()
         troubles = [
             threading.Thread(target=strike_often, args=(stage, plan, ended)),
+            threading.Thread(target=arm_often, args=(stage, plan, ended)),
             threading.Thread(target=take_over_often, args=(plan, cast, ended)),
             threading.Thread(target=watch_often, args=(violations, ended)),
+            threading.Thread(target=keep_snapshot, args=(snapshot, ended)),
         ]
-        if plan.has_snapshot:
-            troubles.append(threading.Thread(target=keep_snapshot, args=(ended,)))
         for trouble in troubles:
             trouble.start()
         try:
-            write(stage, plan, cast)
+            write(stage, plan, cast, snapshot)
         finally:
             ended.set()
+            stage.arms.disarm()
             for trouble in troubles:
                 trouble.join()
-        wait_for_quiet(stage, cast)
+        wait_for_quiet(stage, plan, cast)
         evidence = collect(stage, cast)
         evidence.invariants = violations | Counter(evidence.invariants)
         points, evidence.written = stage.read_journal()
         outcome = Outcome(
-            plan, judge(evidence), len(evidence.acknowledged), swallowed(stage), dict(stage.hits), dict(points), 0.0
-        )
+            plan, judge(evidence), acknowledged=len(evidence.acknowledged), swallowed=ended_as(stage, "swallowed"),
+            lost_retries=ended_as(stage, "crashed"), hits=dict(stage.hits), points=dict(points),
+            freezes=stage.freezes, snapshot_seconds=snapshot.longest,
+        )  # fmt: skip
     outcome.seconds = time.monotonic() - started
     return outcome
 
@@ -131,12 +167,13 @@ def gather(stage: Stage, plan: Plan) -> Cast:
 
     cast = Cast()
     owner = Evolution(stage.standin.url, stage.standin.api_key)
-    for name in (f"chaos{number}" for number in range(ORGS)):
+    for place, name in ((place, f"chaos{place}") for place in range(ORGS)):
         org = provision(Org(slug=name, name=name, name_folded=name))
         with in_org(org):
             AgentVersion.objects.create(
-                state=AgentVersion.State.PUBLISHED, published_at=timezone.now(), batching_seconds=1,
-                cooldown_seconds=1, typing_per_character=0, loop_limit=30_000,
+                state=AgentVersion.State.PUBLISHED, published_at=timezone.now(), batching_seconds=BATCHING_SECONDS,
+                cooldown_seconds=COOLDOWN_SECONDS, typing_per_character=TYPING[place][0],
+                typing_longest=TYPING[place][1], loop_limit=30_000,
             )  # fmt: skip
         for number in range(NUMBERS):
             instance, key = f"{name}_{number}", f"key-of-{name}-{number}-0123456789"
@@ -150,8 +187,8 @@ def gather(stage: Stage, plan: Plan) -> Cast:
             cast.instances[instance] = org.pk
     deadline = time.monotonic() + CONNECT_SECONDS
     while any(stage.standin.instance(name).state != "open" for name in cast.instances):
-        if time.monotonic() > deadline:
-            raise RuntimeError("the numbers did not connect")
+        if stage.failure or time.monotonic() > deadline:
+            raise RuntimeError(stage.failure or "the numbers did not connect")
         time.sleep(0.1)
     names = list(cast.instances)
     cast.leads = [(names[n % len(names)], f"55119{90_000_000 + n}") for n in range(plan.conversations)]
@@ -159,32 +196,60 @@ def gather(stage: Stage, plan: Plan) -> Cast:
 
 
 # --- During -----------------------------------------------------------------------------------------------------------
-def write(stage: Stage, plan: Plan, cast: Cast) -> None:
-    """The leads write, in bursts. Once Evolution crashes, once the database restarts; every sort of doubt arises."""
+def write(stage: Stage, plan: Plan, cast: Cast, snapshot: Snapshot) -> None:
+    """The leads write, in bursts. Evolution crashes, the database restarts; every sort of doubt arises."""
     dice = random.Random(f"leads {plan.seed}")
-    written, crashed, restarted, begun = 0, False, False, time.monotonic()
-    sure = {plan.messages * (n + 1) // 5: fault for n, fault in enumerate(SURE_FAULTS)}
+    events = sorted(schedule(stage, plan, snapshot), key=lambda event: event[0])
+    written, begun = 0, time.monotonic()
+    restarts: list[threading.Thread] = []
     while written < plan.messages:
         instance, phone = dice.choice(cast.leads)
         for _ in range(min(dice.randint(1, BURST), plan.messages - written)):
             stage.standin.says(instance, phone, f"m{written:05}")
             written += 1
-            if fault := sure.get(written):
-                stage.standin.faults.next_sends.append(fault)
-        if not crashed and written >= plan.messages / 4:
-            crashed = True
-            stage.hits["crash Evolution"] += 1
-            threading.Thread(target=stage.standin.crash, kwargs={"down_seconds": DOWN_SECONDS}).start()
-        if not restarted and written >= plan.messages / 2:
-            restarted = True
-            threading.Thread(target=stage.restart_database, kwargs={"crash": plan.seed % 2 == 0}).start()
+        while events and written >= events[0][0]:
+            restarts.append(threading.Thread(target=events.pop(0)[1]))
+            restarts[-1].start()
         time.sleep(max(0.0, begun + written / plan.per_second - time.monotonic()))
+        if stage.failure:
+            raise RuntimeError(stage.failure)
+    for restart in restarts:
+        restart.join()
+
+
+def schedule(stage: Stage, plan: Plan, snapshot: Snapshot) -> list[tuple[float, Callable[[], object]]]:
+    """What surely happens: (after how many messages, what)."""
+    ways = RESTARTS if plan.messages >= ALL_RESTARTS_FROM else RESTARTS[plan.seed % len(RESTARTS) :][:1]
+    span = plan.messages * (EARLY if plan.has_snapshot else 1.0)
+    events: list[tuple[float, Callable[[], object]]] = [
+        (span * (n + 1) / (len(ways) + 1), partial(stage.restart_database, how)) for n, how in enumerate(ways)
+    ]
+    if plan.has_snapshot:
+        events.append((span, snapshot.wanted.set))
+    crashes = max(1, plan.messages // CRASH_EVERY)
+    events += [(plan.messages * (n + 0.25) / crashes, partial(crash_evolution, stage)) for n in range(crashes)]
+    events += [
+        (plan.messages * (n + 1) / 5, partial(stage.standin.faults.next_sends.append, fault))
+        for n, fault in enumerate(SURE_FAULTS)
+    ]
+    return events
+
+
+def crash_evolution(stage: Stage) -> None:
+    stage.hits["crash Evolution"] += 1
+    stage.standin.crash(down_seconds=DOWN_SECONDS)
 
 
 def strike_often(stage: Stage, plan: Plan, ended: threading.Event) -> None:
     dice = random.Random(f"strikes {plan.seed}")
-    while not ended.wait(dice.uniform(*STRIKE_SECONDS)):
+    while not ended.wait(dice.uniform(*plan.pace.strike_seconds)):
         stage.strike(dice)
+
+
+def arm_often(stage: Stage, plan: Plan, ended: threading.Event) -> None:
+    dice = random.Random(f"failpoints {plan.seed}")
+    while not ended.wait(plan.pace.hit_seconds):
+        stage.arms.arm(dice)
 
 
 def watch_often(violations: Counter[str], ended: threading.Event) -> None:
@@ -195,14 +260,17 @@ def watch_often(violations: Counter[str], ended: threading.Event) -> None:
         violations |= Counter(insist(invariants.watch))
 
 
-def keep_snapshot(ended: threading.Event) -> None:
-    """A transaction that stays open until the end, or until the database is restarted; then another one."""
+def keep_snapshot(snapshot: Snapshot, ended: threading.Event) -> None:
+    """Once wanted, a transaction that stays open until the end; after a restart of the database a new one."""
     from django.db import connection
 
-    while not ended.is_set():
-        insist(lambda: connection.cursor().execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM orgs_due"))
+    while not ended.wait(LOOK_SECONDS):
+        if not snapshot.wanted.is_set():
+            continue
+        insist(lambda: connection.cursor().execute(SNAPSHOT))
+        since = time.monotonic()
         while not ended.wait(LOOK_SECONDS) and connection.is_usable():
-            pass
+            snapshot.longest = max(snapshot.longest, time.monotonic() - since)
         connection.close()
 
 
@@ -211,14 +279,16 @@ def take_over_often(plan: Plan, cast: Cast, ended: threading.Event) -> None:
     dice = random.Random(f"people {plan.seed}")
     while not ended.wait(dice.uniform(*TAKEOVER_SECONDS)):
         org_id = dice.choice(list(cast.instances.values()))
-        found = insist(lambda org_id=org_id: take_one(org_id, dice))  # type: ignore[misc]
+        found = insist(partial(take_one, org_id, dice))
         if found is not None:
+            conversation_id, withdrawn = found
+            cast.withdrawn |= {(org_id, message_id) for message_id in withdrawn}
             ended.wait(OWNED_SECONDS)
-            insist(lambda org_id=org_id, found=found: hand_back(org_id, found))  # type: ignore[misc]
+            insist(partial(hand_back, org_id, conversation_id))
 
 
-def take_one(org_id: int, dice: random.Random) -> int | None:
-    """Take the conversation whose reply waits to leave, or any. Out: its id."""
+def take_one(org_id: int, dice: random.Random) -> tuple[int, list[int]] | None:
+    """Take the conversation whose reply waits to leave, or any. Out: its id, and the messages that were withdrawn."""
     from django.db import transaction
 
     from conversations import intake
@@ -234,7 +304,9 @@ def take_one(org_id: int, dice: random.Random) -> int | None:
         chosen = dice.choice(ids)
         with transaction.atomic():
             intake.take_over(intake.locked(chosen), person_id=1, source="inbox")
-        return chosen
+            withdrawn = Message.objects.filter(conversation_id=chosen, state=Message.State.CANCELLED)
+            ids = list(withdrawn.filter(failure="taken_over").values_list("pk", flat=True))
+        return chosen, ids
 
 
 def hand_back(org_id: int, conversation_id: int) -> None:
@@ -246,6 +318,12 @@ def hand_back(org_id: int, conversation_id: int) -> None:
 
     with in_org(Org.objects.get(pk=org_id)), transaction.atomic():
         intake.give_back(intake.locked(conversation_id), person_id=1)
+
+
+SNAPSHOT = """
+SET idle_in_transaction_session_timeout = 0;
+BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM orgs_due
+"""
 
 
 def insist(work: Callable[[], T]) -> T:
@@ -261,20 +339,33 @@ def insist(work: Callable[[], T]) -> T:
 
 
 # --- After ------------------------------------------------------------------------------------------------------------
-def wait_for_quiet(stage: Stage, cast: Cast) -> None:
-    """Until nothing is due any more. Meanwhile the company's own phone writes elsewhere: proof for uncertain sends."""
-    from orgs.models import Due
+def wait_for_quiet(stage: Stage, plan: Plan, cast: Cast) -> None:
+    """Until nothing is due soon, nothing is uncertain, and what was swallowed is back.
 
-    deadline = time.monotonic() + LONGEST_WAIT.total_seconds()
+    Meanwhile the company's own phone writes elsewhere: proof for uncertain sends.
+    """
+    deadline = time.monotonic() + plan.pace.verdict_latest.total_seconds() + SETTLE_SECONDS
     looks, canary_at = 0, 0.0
     while looks < QUIET_LOOKS and time.monotonic() < deadline:
-        if time.monotonic() > canary_at and insist(lambda: uncertain(cast)):
+        is_uncertain = insist(partial(uncertain, cast))
+        if time.monotonic() > canary_at and is_uncertain:
             canary_at = time.monotonic() + CANARY_SECONDS
             for instance in cast.instances:
                 stage.standin.act(instance, CANARY, "company", text="still here")
-        is_quiet = stage.standin.do(stage.standin.is_quiet)
-        looks = looks + 1 if is_quiet and not insist(lambda: Due.objects.filter(dead_at=None).exists()) else 0
+        is_quiet = not is_uncertain and stage.standin.do(stage.standin.is_quiet) and not insist(work_left)
+        looks = looks + 1 if is_quiet else 0
         time.sleep(LOOK_SECONDS / 2)
+
+
+def work_left() -> list[str]:
+    """What is still to be done: rows of the kinds a reply is made by, and any that should have been done by now."""
+    from django.db.models import Q
+    from django.utils import timezone
+
+    from orgs.models import Due
+
+    waits = Due.objects.filter(dead_at=None).filter(Q(kind__in=REPLYING) | Q(due_at__lte=timezone.now()))
+    return [f"{row} due at {row.due_at}" for row in waits]
 
 
 def uncertain(cast: Cast) -> bool:
@@ -299,7 +390,10 @@ def collect(stage: Stage, cast: Cast) -> Evidence:
     from orgs.context import in_org
     from orgs.models import Due, Org, Received
 
-    evidence = Evidence(acknowledged=acknowledged(stage))
+    evidence = Evidence(acknowledged=acknowledged(stage), withdrawn=cast.withdrawn, must_come_back=False)
+    evidence.said = {
+        message.id: message.at for message in stage.standin.whatsapp.messages if message.author == Author.LEAD
+    }
     for org in Org.objects.filter(pk__in=set(cast.instances.values())):
         with in_org(org):
             rows = kept.Message.objects.annotate(
@@ -311,6 +405,7 @@ def collect(stage: Stage, cast: Cast) -> Evidence:
                     text=row.text, instance=row.instance, phone=row.phone, provider_id=row.provider_id,
                     failure=row.failure, turn_id=row.turn_id, is_backlog=row.is_backlog, epoch=row.epoch,
                     claimed_at=row.claimed_at.timestamp() if row.claimed_at else None,
+                    created_at=row.created_at.timestamp(),
                 )
                 for row in rows
             ]  # fmt: skip
@@ -325,7 +420,7 @@ def collect(stage: Stage, cast: Cast) -> Evidence:
                 for row in kept.Takeover.objects.all()
             ]
             evidence.due += [f"{row} in quarantine: {row.detail}" for row in Quarantine.objects.all()]
-    evidence.due += [f"{row} due at {row.due_at}" for row in Due.objects.filter(dead_at=None)]
+    evidence.due += work_left()
     evidence.due += [f"received {row} was not read" for row in Received.objects.all()]
     evidence.dead = [f"{row}: {row.last_error}" for row in Due.objects.dead()]
     evidence.invariants = invariants.watch()
@@ -348,5 +443,8 @@ def acknowledged(stage: Stage) -> set[str]:
     }
 
 
-def swallowed(stage: Stage) -> int:
-    return sum(delivery.outcome == "swallowed" for delivery in stage.standin.webhooks)
+def ended_as(stage: Stage, outcome: str) -> int:
+    """How many of the webhooks about messages had this outcome."""
+    return sum(
+        delivery.outcome == outcome and delivery.event == "messages.upsert" for delivery in stage.standin.webhooks
+    )

@@ -19,29 +19,40 @@ import psutil
 
 from integrations.whatsapp.standin import Faults, Options, RetryPolicy, Standin
 from sdr.local.embedded import Cluster
-from tests.chaos import pace
+from tests.chaos.failpoints import Arms
+from tests.chaos.pace import Pace
 
 DATABASE = "chaos"
-WEBS, WORKERS = 2, 2
+CHILDREN = {"web": 2, "worker": 3}
 BACKLOG = 512
-LOOK_SECONDS = 0.2
+LOOK_SECONDS = 0.1
 SHORTEST_FREEZE = 0.3  # seconds
+LONG_SHARE = 0.6  # of the freezes: past the lease
+SLOW_SENDS_SECONDS = 3.0
+BLOWS = ("kill worker", "kill worker", "freeze worker", "freeze worker", "stop worker", "kill web", "freeze web",
+         "slow sends")  # fmt: skip
+SIGNALS = {"kill": signal.SIGKILL, "freeze": signal.SIGSTOP, "stop": signal.SIGTERM}
+RESTARTS = ("fast", "immediate", "kill -9")
 
 
 @dataclass
 class Stage:
-    """The processes of one run. `hits`: what was done to them, by name."""
+    """The processes of one run. `hits`: what was done to them, by name; `freezes`: how long each freeze lasted, in s.
+
+    The caller arms failpoints in `arms` and strikes; nobody else does harm.
+    """
 
     cluster: Cluster
     standin: Standin
     seed: int
-    rate: float  # probability that a failpoint is hit
+    pace: Pace
     state: Path
     bug: str = ""
     hits: Counter[str] = field(default_factory=Counter)
-    webs: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    nursery: subprocess.Popen[bytes] | None = None
+    freezes: list[float] = field(default_factory=list)
+    nurseries: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     ended: threading.Event = field(default_factory=threading.Event)
+    failure: str = ""  # why the run means nothing
 
     @property
     def journal(self) -> Path:
@@ -50,88 +61,90 @@ class Stage:
     def open(self) -> None:
         """Start web and workers; from now on whoever freezes is woken and whoever dies is replaced."""
         self.dice = random.Random(f"keeper {self.seed}")
+        self.arms = Arms(self.state / "arms")
         self.log = (self.state / "processes.log").open("wb")
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
         self.port = self.socket.getsockname()[1]
-        environment = os.environ | {
-            "CHAOS_SEED": str(self.seed), "CHAOS_FAILPOINT_RATE": str(self.rate), "CHAOS_JOURNAL": str(self.journal),
-            "CHAOS_WORKERS": str(WORKERS), "CHAOS_BUG": self.bug,
-        }  # fmt: skip
-        self.environment = environment
-        self.webs = [self.start_web() for _ in range(WEBS)]
-        command = [sys.executable, "-m", "tests.chaos.worker"]
-        self.nursery = subprocess.Popen(command, env=environment, stdout=self.log, stderr=self.log)
+        for role, children in CHILDREN.items():
+            environment = os.environ | {
+                "CHAOS_CHILDREN": str(children), "CHAOS_SEED": str(self.seed), "CHAOS_ARMS": str(self.state / "arms"),
+                "CHAOS_JOURNAL": str(self.journal), "CHAOS_PACE": self.pace.name, "CHAOS_BUG": self.bug,
+            }  # fmt: skip
+            number = self.socket.fileno()
+            self.nurseries[role] = subprocess.Popen(
+                [sys.executable, "-m", "tests.chaos.nursery", role, str(number)], env=environment, pass_fds=[number],
+                stdout=self.log, stderr=self.log,
+            )  # fmt: skip
         self.keeper = threading.Thread(target=self.keep, name="keeper", daemon=True)
         self.keeper.start()
 
-    def start_web(self) -> subprocess.Popen[bytes]:
-        number = self.socket.fileno()
-        command = [sys.executable, "-m", "tests.chaos.web", str(number)]
-        return subprocess.Popen(command, env=self.environment, pass_fds=[number], stdout=self.log, stderr=self.log)
-
-    def workers(self) -> list[psutil.Process]:
-        if self.nursery is None:
-            return []
+    def children(self, *roles: str) -> list[psutil.Process]:
         found: list[psutil.Process] = []
-        with suppress(psutil.NoSuchProcess):
-            found = psutil.Process(self.nursery.pid).children()
+        for role in roles:
+            with suppress(psutil.NoSuchProcess):
+                found += psutil.Process(self.nurseries[role].pid).children()
         return found
 
     def keep(self) -> None:
-        """Wake the frozen after a random time, also past their lease; replace dead web processes."""
-        wakes: dict[int, float] = {}
+        """Wake the frozen, most of them past their lease."""
+        frozen: dict[int, tuple[float, float]] = {}  # process id → since, until
         while not self.ended.wait(LOOK_SECONDS):
-            for index, web in enumerate(self.webs):
-                if web.poll() is not None:
-                    self.webs[index] = self.start_web()
             now = time.monotonic()
-            for pid in [web.pid for web in self.webs] + [worker.pid for worker in self.workers()]:
+            for role, nursery in self.nurseries.items():
+                if nursery.poll() is not None:
+                    self.failure = f"the nursery of {role} ended; see {self.state / 'processes.log'}"
+            for process in self.children(*CHILDREN):
                 with suppress(psutil.NoSuchProcess, ProcessLookupError):
-                    if psutil.Process(pid).status() != psutil.STATUS_STOPPED:
-                        wakes.pop(pid, None)
+                    if process.status() != psutil.STATUS_STOPPED:
+                        frozen.pop(process.pid, None)
                         continue
-                    longest = pace.LONGEST_FREEZE.total_seconds()
-                    until = wakes.setdefault(pid, now + self.dice.uniform(SHORTEST_FREEZE, longest - 2 * LOOK_SECONDS))
+                    since, until = frozen.setdefault(process.pid, (now, now + self.how_long()))
                     if now >= until:
-                        os.kill(pid, signal.SIGCONT)
+                        self.freezes.append(now - since)
+                        os.kill(process.pid, signal.SIGCONT)
+
+    def how_long(self) -> float:
+        """Seconds somebody stays frozen: a moment, or long enough for another to have taken the work."""
+        lease, longest = self.pace.lease.total_seconds(), self.pace.longest_freeze.total_seconds()
+        if self.dice.random() < LONG_SHARE:
+            return self.dice.uniform(lease, longest)
+        return self.dice.uniform(SHORTEST_FREEZE, lease)
 
     def strike(self, dice: random.Random) -> None:
-        """Kill or freeze one of the processes, or make the other side slow for a while."""
-        what = dice.choice(("kill worker", "kill worker", "freeze worker", "freeze worker", "kill web", "freeze web",
-                            "slow sends"))  # fmt: skip
+        """Kill, freeze or stop one of the processes, or make the other side slow for a while."""
+        what = dice.choice(BLOWS)
         self.hits[what] += 1
         if what == "slow sends":
-            self.standin.faults.answer_delay_seconds = pace.CALL_SECONDS / 2
-            self.ended.wait(3)
+            self.standin.faults.answer_delay_seconds = self.pace.call.total_seconds() / 2
+            self.ended.wait(SLOW_SENDS_SECONDS)
             self.standin.faults.answer_delay_seconds = 0
             return
-        pids = [web.pid for web in self.webs] if what.endswith("web") else [worker.pid for worker in self.workers()]
-        if pids:
+        verb, role = what.split()
+        if processes := self.children(role):
             with suppress(ProcessLookupError):
-                os.kill(dice.choice(pids), signal.SIGKILL if what.startswith("kill") else signal.SIGSTOP)
+                os.kill(dice.choice(processes).pid, SIGNALS[verb])
 
-    def restart_database(self, *, crash: bool) -> None:
-        """A fast shutdown, or an immediate one that has to recover; then a start."""
-        self.hits["crash database" if crash else "restart database"] += 1
+    def restart_database(self, how: str) -> None:
+        """End PostgreSQL in one of the ways of RESTARTS, then start it again; after two of them it has to recover."""
+        self.hits[f"database {how}"] += 1
         pid = self.cluster.pid()
-        if crash and pid is not None:
-            os.kill(pid, signal.SIGQUIT)
+        if how == "fast" or pid is None:
+            self.cluster.kill()
+        else:
+            os.kill(pid, signal.SIGQUIT if how == "immediate" else signal.SIGKILL)
             while self.cluster.pid() == pid:
                 time.sleep(0.05)
-        else:
-            self.cluster.kill()
         self.cluster.start()
 
     def close(self) -> None:
         self.ended.set()
-        if self.nursery is None:
+        if not self.nurseries:
             return
+        self.arms.disarm()
         self.keeper.join(10)
-        for process in [*self.webs, self.nursery]:
-            with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGCONT)
-                process.send_signal(signal.SIGTERM)
-        for process in [*self.webs, self.nursery]:
+        for process in self.nurseries.values():
+            process.send_signal(signal.SIGTERM)
+        for process in self.nurseries.values():
             try:
                 process.wait(20)
             except subprocess.TimeoutExpired:
@@ -141,21 +154,22 @@ class Stage:
         self.log.close()
 
     def read_journal(self) -> tuple[Counter[str], list[tuple[int, int, str]]]:
-        """Failpoints hit, by place and signal; and who wrote which turn: (org, turn, token)."""
+        """Failpoints hit, as `signal point`; and who wrote which turn: (org, turn, token)."""
         points: Counter[str] = Counter()
         written: list[tuple[int, int, str]] = []
         lines = self.journal.read_text().splitlines() if self.journal.exists() else []
         for line in lines:
-            word, *rest = line.split()
+            word, _, rest = line.partition(" ")
             if word == "applied":
-                written.append((int(rest[0]), int(rest[1]), rest[2]))
+                org, turn, token = rest.split()
+                written.append((int(org), int(turn), token))
             else:
-                points[line] += 1
+                points[rest] += 1
         return points, written
 
 
 @contextmanager
-def staged(seed: int, *, rate: float, bug: str = "", faults: Faults, **options: Any) -> Iterator[Stage]:
+def staged(seed: int, *, pace: Pace, bug: str = "", faults: Faults, **options: Any) -> Iterator[Stage]:
     """A fresh database on a cluster that keeps its promises (fsync on), and Django on it; all is stopped afterwards."""
     state = Path(__file__).resolve().parents[2] / ".state" / os.environ.get("CHAOS_STATE", "chaos")
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -172,7 +186,7 @@ def staged(seed: int, *, rate: float, bug: str = "", faults: Faults, **options: 
             seed=seed, create_seconds=0.1, auto_pair_seconds=0.1, delivered_seconds=0.4, read_seconds=None, **options
         )
         with Standin(standin_options, faults=faults, policy=policy) as standin:
-            stage = Stage(cluster, standin, seed, rate, state, bug)
+            stage = Stage(cluster, standin, seed, pace, state, bug)
             try:
                 yield stage
             finally:

@@ -1,17 +1,53 @@
 """What must be true once all is quiet, judged from plain data: what phones got, what was acknowledged, what is stored.
 
-Each list of a Verdict holds sentences, one per violation; empty lists are what the run is for. `parked` and `dead` are
-allowed and shown: a person decides about those.
+A Verdict holds one Violation for each thing that must not be; none is what the run is for. `parked` and `dead` are
+allowed within bounds and shown: a person decides about those.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 PARKED_SHARE = 0.005
 LEAST_PARKED = 1  # so that one among a few hundred replies is no violation
 PARKED = frozenset({"unknown", "failed"})
 OVER = frozenset({"sent", "cancelled", *PARKED})
+SUPERSEDED = frozenset({"not_sent_and_outdated", "lead_changed_message", "merged"})  # why a reply gave way to another
+BACK_WITHIN_SECONDS = 600.0
+INVARIANT = "invariant"  # kinds of violations of `conversations.invariants` begin with it
+
+
+class Kind(StrEnum):
+    """What may be wrong. Besides these: `INVARIANT` and the invariant's name."""
+
+    NEVER_STORED = "never stored"
+    STORED_TWICE = "stored twice"
+    NOT_BACK = "not back"
+    BACK_LATE = "back late"
+    UNANSWERED = "unanswered"
+    WITHDRAWN_UNANSWERED = "withdrawn, unanswered"
+    ANSWERED_TWICE = "answered twice"
+    SAID_NOTHING = "said nothing"
+    WRITTEN_BY_FORMER_TAKER = "written by the former taker"
+    TWICE_ON_PHONE = "twice on the phone"
+    SENT_TO_NOBODY = "sent to nobody"
+    SENT_UNNOTICED = "sent unnoticed"
+    CLAIMED_AFTER_TAKEOVER = "claimed after a takeover"
+    STILL_UNDER_WAY = "still under way"
+    STILL_DUE = "still due"
+
+
+LOST = frozenset({Kind.NEVER_STORED, Kind.NOT_BACK, Kind.BACK_LATE, Kind.UNANSWERED, Kind.WITHDRAWN_UNANSWERED})
+TWICE = frozenset({Kind.STORED_TWICE, Kind.ANSWERED_TWICE, Kind.TWICE_ON_PHONE})
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One thing that must not be: its kind, and a sentence that names it."""
+
+    kind: str
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -32,6 +68,7 @@ class Stored:
     is_backlog: bool = False
     epoch: int = 0
     claimed_at: float | None = None
+    created_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -67,13 +104,20 @@ class Got:
 
 @dataclass
 class Evidence:
-    """Everything the judgement needs. `acknowledged`: ids answered 200; `written`: (org, turn, token that wrote it)."""
+    """Everything the judgement needs. `acknowledged`: ids answered 200; `written`: (org, turn, token that wrote it).
+
+    `said`: id → epoch seconds of everything leads wrote, acknowledged or not. `must_come_back`: whether what was never
+    acknowledged is to be found by reading the chats.
+    """
 
     acknowledged: set[str] = field(default_factory=set)
+    said: dict[str, float] = field(default_factory=dict)
+    must_come_back: bool = True
     messages: list[Stored] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
     phones: list[Got] = field(default_factory=list)
     takeovers: list[Takeover] = field(default_factory=list)
+    withdrawn: set[tuple[int, int]] = field(default_factory=set)  # (org, message) cancelled by a takeover's commit
     written: list[tuple[int, int, str]] = field(default_factory=list)
     due: list[str] = field(default_factory=list)
     dead: list[str] = field(default_factory=list)
@@ -82,16 +126,34 @@ class Evidence:
 
 @dataclass
 class Verdict:
-    lost: list[str] = field(default_factory=list)
-    twice: list[str] = field(default_factory=list)
-    untrue: list[str] = field(
-        default_factory=list
-    )  # the database and the phones disagree, or who may write did not hold
-    left: list[str] = field(default_factory=list)  # work nobody does
+    """`back_seconds`: for each message nobody acknowledged, how long after it was written it was stored."""
+
+    violations: list[Violation] = field(default_factory=list)
     parked: list[str] = field(default_factory=list)
     dead: list[str] = field(default_factory=list)
     explained: Counter[str] = field(default_factory=Counter)  # acknowledged, not answered, and why
     replies: int = 0
+    back_seconds: list[float] = field(default_factory=list)
+
+    def add(self, kind: str, sentence: str) -> None:
+        self.violations.append(Violation(kind, sentence))
+
+    @property
+    def kinds(self) -> Counter[str]:
+        return Counter(violation.kind for violation in self.violations)
+
+    @property
+    def lost(self) -> int:
+        return sum(violation.kind in LOST for violation in self.violations)
+
+    @property
+    def twice(self) -> int:
+        return sum(violation.kind in TWICE for violation in self.violations)
+
+    @property
+    def untrue(self) -> int:
+        """Neither lost nor twice, and wrong all the same."""
+        return len(self.violations) - self.lost - self.twice
 
     @property
     def too_many_parked(self) -> bool:
@@ -99,7 +161,7 @@ class Verdict:
 
     @property
     def is_good(self) -> bool:
-        return not (self.lost or self.twice or self.untrue or self.left or self.too_many_parked)
+        return not self.violations and not self.too_many_parked
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -108,31 +170,48 @@ def judge(evidence: Evidence) -> Verdict:
     judge_turns(evidence, verdict)
     judge_phones(evidence, verdict)
     judge_ownership(evidence, verdict)
-    verdict.left += evidence.due
-    verdict.left += [f"invariant {name}: {count}" for name, count in evidence.invariants.items() if count]
+    for sentence in evidence.due:
+        verdict.add(Kind.STILL_DUE, sentence)
+    for name, count in evidence.invariants.items():
+        if count:
+            verdict.add(f"{INVARIANT} {name}", f"{name}: {count}")
     verdict.dead = list(evidence.dead)
     return verdict
 
 
 def judge_arrivals(evidence: Evidence, verdict: Verdict) -> None:
-    """Acknowledged means stored, once, and covered by a turn or by a reason."""
+    """Acknowledged means stored, once, and covered by a turn or by a reason; what was not comes back by itself."""
     stored: dict[str, list[Stored]] = defaultdict(list)
     for message in evidence.messages:
         if message.author == "lead" and message.provider_id:
             stored[message.provider_id].append(message)
     moves = by_chat(evidence.moves)
-    for provider_id in sorted(evidence.acknowledged):
+    for provider_id in sorted(evidence.acknowledged | set(evidence.said)):
         found = stored[provider_id]
-        if not found:
-            verdict.lost.append(f"{provider_id} was acknowledged and is not stored")
+        if not found and provider_id in evidence.acknowledged:
+            verdict.add(Kind.NEVER_STORED, f"{provider_id} was acknowledged and is not stored")
+        elif not found and evidence.must_come_back:
+            verdict.add(Kind.NOT_BACK, f"{provider_id} was swallowed and never came back")
         if len(found) > 1:
-            verdict.twice.append(f"{provider_id} is stored {len(found)} times")
+            verdict.add(Kind.STORED_TWICE, f"{provider_id} is stored {len(found)} times")
         for message in found:
+            if provider_id not in evidence.acknowledged:
+                judge_return(message, evidence.said[provider_id], verdict)
             why = reason_for_silence(message, moves[message.chat])
             if why is None:
-                verdict.lost.append(f"“{message.text}” (seq {message.seq} of {message.chat}) was never answered")
+                verdict.add(
+                    Kind.UNANSWERED, f"“{message.text}” (seq {message.seq} of {message.chat}) was never answered"
+                )
             elif why:
                 verdict.explained[why] += 1
+
+
+def judge_return(message: Stored, said_at: float, verdict: Verdict) -> None:
+    """Nobody acknowledged it, and still it is here: how long it took."""
+    seconds = message.created_at - said_at
+    verdict.back_seconds.append(seconds)
+    if seconds > BACK_WITHIN_SECONDS:
+        verdict.add(Kind.BACK_LATE, f"“{message.text}” came back after {seconds:.0f} s")
 
 
 def reason_for_silence(message: Stored, moves: Sequence[Move]) -> str | None:
@@ -141,31 +220,39 @@ def reason_for_silence(message: Stored, moves: Sequence[Move]) -> str | None:
         return ""
     if message.is_backlog:
         return "backlog"
-    skipped = [move.reason for move in moves if move.state == "skipped" and move.up_to >= message.seq]
+    skipped = [move.reason for move in moves if move.state in {"skipped", "failed"} and move.up_to >= message.seq]
     return skipped[0] if skipped else None
 
 
 def judge_turns(evidence: Evidence, verdict: Verdict) -> None:
     """Each applied turn answers something no other answers, says something, and was written by its last taker."""
     arrivals: dict[tuple[int, int], list[int]] = defaultdict(list)
-    outgoing: Counter[tuple[int, int | None]] = Counter()
+    outgoing: dict[tuple[int, int | None], list[Stored]] = defaultdict(list)
     for message in evidence.messages:
         if message.author == "lead":
             arrivals[message.chat].append(message.seq)
         elif message.author == "ai":
-            outgoing[message.chat[0], message.turn_id] += 1
+            outgoing[message.chat[0], message.turn_id].append(message)
+    taken = Counter(takeover.chat for takeover in evidence.takeovers)
     for chat, moves in by_chat(evidence.moves).items():
         before = 0
-        for move in sorted((one for one in moves if one.state == "applied"), key=lambda one: one.up_to):
+        applied = sorted((one for one in moves if one.state == "applied"), key=lambda one: one.up_to)
+        for move in applied:
             if not any(before < seq <= move.up_to for seq in arrivals[chat]):
-                verdict.twice.append(f"turn {move.id} of {chat} answers what was answered")
-            if not outgoing[chat[0], move.id]:
-                verdict.untrue.append(f"turn {move.id} of {chat} was applied and says nothing")
+                verdict.add(Kind.ANSWERED_TWICE, f"turn {move.id} of {chat} answers what was answered")
+            replies = outgoing[chat[0], move.id]
+            if not replies:
+                verdict.add(Kind.SAID_NOTHING, f"turn {move.id} of {chat} was applied and says nothing")
+            gave_way = replies and all(one.state == "cancelled" and one.failure in SUPERSEDED for one in replies)
+            if gave_way and not taken[chat] and not any(one.up_to > move.up_to for one in moves):
+                verdict.add(Kind.WITHDRAWN_UNANSWERED, f"turn {move.id} of {chat} gave way to nothing")
             before = move.up_to
     tokens = {(move.chat[0], move.id): move.token for move in evidence.moves}
     for org_id, turn_id, token in evidence.written:
         if tokens.get((org_id, turn_id), token) != token:
-            verdict.untrue.append(f"turn {turn_id} of org {org_id} was written by somebody who had lost it")
+            verdict.add(
+                Kind.WRITTEN_BY_FORMER_TAKER, f"turn {turn_id} of org {org_id} was written by somebody who had lost it"
+            )
 
 
 def judge_phones(evidence: Evidence, verdict: Verdict) -> None:
@@ -174,7 +261,7 @@ def judge_phones(evidence: Evidence, verdict: Verdict) -> None:
         (got.instance, got.phone, got.text) for got in evidence.phones
     ).items():
         if count > 1:
-            verdict.twice.append(f"“{text}” is {count} times on {phone} ({instance})")
+            verdict.add(Kind.TWICE_ON_PHONE, f"“{text}” is {count} times on {phone} ({instance})")
     ours = [message for message in evidence.messages if message.author == "ai"]
     verdict.replies = len(ours)
     bound = {message.provider_id: message for message in ours if message.provider_id}
@@ -182,9 +269,9 @@ def judge_phones(evidence: Evidence, verdict: Verdict) -> None:
     on_phones = {got.id for got in evidence.phones}
     for message in ours:
         if message.state not in OVER:
-            verdict.left.append(f"“{message.text}” is still {message.state}")
+            verdict.add(Kind.STILL_UNDER_WAY, f"“{message.text}” is still {message.state}")
         elif message.state == "sent" and message.provider_id not in on_phones:
-            verdict.untrue.append(f"“{message.text}” is marked sent and on no phone")
+            verdict.add(Kind.SENT_TO_NOBODY, f"“{message.text}” is marked sent and on no phone")
         elif message.state in PARKED:
             verdict.parked.append(f"“{message.text}” is {message.state}: {message.failure}")
     for got in evidence.phones:
@@ -192,19 +279,23 @@ def judge_phones(evidence: Evidence, verdict: Verdict) -> None:
             continue
         state = states.get((got.instance, got.phone, got.text), "unheard of")
         if state not in {"unknown", "sent"}:  # a second copy of one sent is counted above
-            verdict.untrue.append(f"“{got.text}” is on {got.phone} and in the database {state}")
+            verdict.add(Kind.SENT_UNNOTICED, f"“{got.text}” is on {got.phone} and in the database {state}")
 
 
 def judge_ownership(evidence: Evidence, verdict: Verdict) -> None:
-    """Nothing the AI wrote before a takeover was claimed after it."""
+    """Nothing the AI wrote before a takeover was claimed after it; what one withdrew stayed withdrawn."""
     ours: dict[tuple[int, int], list[Stored]] = defaultdict(list)
     for message in evidence.messages:
+        if (message.chat[0], message.id) in evidence.withdrawn and message.state != "cancelled":
+            verdict.add(
+                Kind.CLAIMED_AFTER_TAKEOVER, f"“{message.text}” was withdrawn by a takeover and is {message.state}"
+            )
         if message.author == "ai" and message.claimed_at is not None and message.state != "cancelled":
             ours[message.chat].append(message)
     for takeover in evidence.takeovers:
         for message in ours[takeover.chat]:
             if message.epoch < takeover.epoch and (message.claimed_at or 0) > takeover.at:
-                verdict.untrue.append(f"“{message.text}” was claimed after a person had taken over")
+                verdict.add(Kind.CLAIMED_AFTER_TAKEOVER, f"“{message.text}” was claimed after a person had taken over")
 
 
 def by_chat(moves: Iterable[Move]) -> dict[tuple[int, int], list[Move]]:

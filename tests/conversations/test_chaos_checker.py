@@ -1,11 +1,23 @@
-"""The judge of `make chaos` finds each sort of violation in made-up evidence, and nothing in clean evidence."""
+"""The judge of `make chaos` finds each kind of violation in made-up evidence, and nothing in clean evidence."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from tests.chaos.truth import Evidence, Got, Move, Stored, Takeover, Verdict, judge
+from tests.chaos.bugs import BUGS
+from tests.chaos.truth import (
+    BACK_WITHIN_SECONDS,
+    INVARIANT,
+    Evidence,
+    Got,
+    Kind,
+    Move,
+    Stored,
+    Takeover,
+    Verdict,
+    judge,
+)
 
 CHAT = (1, 10)
 LEAD = Stored(
@@ -21,8 +33,8 @@ ON_PHONE = Got("OUT1", "i", "55", "re m1")
 
 def clean() -> Evidence:
     return Evidence(
-        acknowledged={"IN1"}, messages=[LEAD, REPLY], moves=[TURN], phones=[ON_PHONE], written=[(1, 5, "t1")],
-        invariants={"queued_without_send": 0},
+        acknowledged={"IN1"}, said={"IN1": 90.0}, messages=[LEAD, REPLY], moves=[TURN], phones=[ON_PHONE],
+        written=[(1, 5, "t1")], invariants={"queued_without_send": 0},
     )  # fmt: skip
 
 
@@ -30,6 +42,15 @@ def test_clean_evidence_is_good() -> None:
     verdict = judge(clean())
     assert verdict == Verdict(replies=1)
     assert verdict.is_good
+
+
+def swallowed(evidence: Evidence, *, after: float) -> None:
+    """A lead's second message, which nobody acknowledged; stored and answered `after` seconds later."""
+    evidence.said["IN2"] = 200.0
+    evidence.messages.append(replace(LEAD, id=3, seq=3, provider_id="IN2", created_at=200.0 + after))
+    evidence.messages.append(replace(REPLY, id=4, seq=4, turn_id=6, provider_id="OUT2", text="re m2"))
+    evidence.moves.append(replace(TURN, id=6, up_to=3))
+    evidence.phones.append(replace(ON_PHONE, id="OUT2", text="re m2"))
 
 
 def never_stored(evidence: Evidence) -> None:
@@ -43,6 +64,24 @@ def never_answered(evidence: Evidence) -> None:
 
 def stored_twice(evidence: Evidence) -> None:
     evidence.messages.append(replace(LEAD, id=3, seq=1))
+
+
+def never_back(evidence: Evidence) -> None:
+    evidence.said["IN2"] = 200.0
+
+
+def back_late(evidence: Evidence) -> None:
+    swallowed(evidence, after=BACK_WITHIN_SECONDS + 1)
+
+
+def back_but_never_answered(evidence: Evidence) -> None:
+    evidence.said["IN2"] = 200.0
+    evidence.messages.append(replace(LEAD, id=3, seq=3, provider_id="IN2", created_at=201.0))
+
+
+def gave_way_to_nothing(evidence: Evidence) -> None:
+    evidence.messages[1] = replace(REPLY, state="cancelled", failure="not_sent_and_outdated", provider_id=None)
+    evidence.phones.clear()
 
 
 def answered_twice(evidence: Evidence) -> None:
@@ -80,6 +119,10 @@ def claimed_after_a_takeover(evidence: Evidence) -> None:
     evidence.takeovers.append(Takeover(CHAT, epoch=1, at=99.0))
 
 
+def sent_though_a_takeover_withdrew_it(evidence: Evidence) -> None:
+    evidence.withdrawn.add((CHAT[0], REPLY.id))
+
+
 def still_queued(evidence: Evidence) -> None:
     evidence.messages[1] = replace(REPLY, state="queued", provider_id=None)
     evidence.phones.clear()
@@ -93,37 +136,79 @@ def invariant_broken(evidence: Evidence) -> None:
     evidence.invariants = {"queued_without_send": 1}
 
 
-def too_many_parked(evidence: Evidence) -> None:
-    for place in (3, 4):
-        evidence.messages.append(replace(REPLY, id=place, state="unknown", provider_id=None, text=f"re m{place}"))
+CASES: dict[Callable[[Evidence], None], str] = {
+    never_stored: Kind.NEVER_STORED,
+    never_answered: Kind.UNANSWERED,
+    never_back: Kind.NOT_BACK,
+    back_late: Kind.BACK_LATE,
+    back_but_never_answered: Kind.UNANSWERED,
+    gave_way_to_nothing: Kind.WITHDRAWN_UNANSWERED,
+    stored_twice: Kind.STORED_TWICE,
+    answered_twice: Kind.ANSWERED_TWICE,
+    sent_twice: Kind.TWICE_ON_PHONE,
+    said_nothing: Kind.SAID_NOTHING,
+    marked_sent_but_nowhere: Kind.SENT_TO_NOBODY,
+    withdrawn_but_sent: Kind.SENT_UNNOTICED,
+    given_up_but_sent: Kind.SENT_UNNOTICED,
+    written_by_the_former_taker: Kind.WRITTEN_BY_FORMER_TAKER,
+    claimed_after_a_takeover: Kind.CLAIMED_AFTER_TAKEOVER,
+    sent_though_a_takeover_withdrew_it: Kind.CLAIMED_AFTER_TAKEOVER,
+    still_queued: Kind.STILL_UNDER_WAY,
+    still_due: Kind.STILL_DUE,
+    invariant_broken: f"{INVARIANT} queued_without_send",
+}
 
 
-@pytest.mark.parametrize(
-    ("spoil", "found"),
-    [
-        (never_stored, "lost"),
-        (never_answered, "lost"),
-        (stored_twice, "twice"),
-        (answered_twice, "twice"),
-        (sent_twice, "twice"),
-        (said_nothing, "untrue"),
-        (marked_sent_but_nowhere, "untrue"),
-        (withdrawn_but_sent, "untrue"),
-        (given_up_but_sent, "untrue"),
-        (written_by_the_former_taker, "untrue"),
-        (claimed_after_a_takeover, "untrue"),
-        (still_queued, "left"),
-        (still_due, "left"),
-        (invariant_broken, "left"),
-        (too_many_parked, "parked"),
-    ],
-)
-def test_it_finds(spoil: Callable[[Evidence], None], found: str) -> None:
+@pytest.mark.parametrize(("spoil", "kind"), CASES.items())
+def test_it_finds(spoil: Callable[[Evidence], None], kind: str) -> None:
     evidence = clean()
     spoil(evidence)
     verdict = judge(evidence)
     assert not verdict.is_good
-    assert getattr(verdict, found)
+    assert kind in verdict.kinds
+    assert verdict.lost + verdict.twice + verdict.untrue == len(verdict.violations)
+
+
+def test_it_finds_every_kind_and_what_every_known_mistake_causes() -> None:
+    found = set(CASES.values())
+    assert found >= set(Kind)
+    for name, bug in BUGS.items():
+        assert bug.causes & found, name
+
+
+def test_too_many_parked_replies_are_no_good_run() -> None:
+    evidence = clean()
+    for place in (3, 4):
+        evidence.messages.append(replace(REPLY, id=place, state="unknown", provider_id=None, text=f"re m{place}"))
+    verdict = judge(evidence)
+    assert not verdict.is_good
+    assert not verdict.violations
+
+
+def test_what_was_swallowed_may_come_back_in_time() -> None:
+    evidence = clean()
+    swallowed(evidence, after=40.0)
+    verdict = judge(evidence)
+    assert verdict.is_good
+    assert verdict.back_seconds == [40.0]
+
+
+def test_what_was_swallowed_need_not_come_back_where_nobody_looks_for_it() -> None:
+    evidence = clean()
+    never_back(evidence)
+    evidence.must_come_back = False
+    assert judge(evidence).is_good
+
+
+def test_a_reply_may_give_way_to_a_later_turn_or_to_a_person() -> None:
+    evidence = clean()
+    gave_way_to_nothing(evidence)
+    evidence.moves.append(Move(6, CHAT, up_to=3, state="skipped", reason="loop"))
+    assert judge(evidence).is_good
+    evidence = clean()
+    gave_way_to_nothing(evidence)
+    evidence.takeovers.append(Takeover(CHAT, epoch=1, at=99.0))
+    assert judge(evidence).is_good
 
 
 def test_a_recorded_reason_is_as_good_as_an_answer() -> None:
