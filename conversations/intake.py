@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import F, Max, Q
 from django.utils import timezone
 
-from conversations import links, policy, settings_of
+from conversations import links, policy, settings_of, wording
 from conversations.events import record
 from conversations.models import (
     AgentVersion,
@@ -26,6 +26,7 @@ from conversations.models import (
     OptOut,
     Pending,
     Takeover,
+    Turn,
 )
 from conversations.ports import (
     Ack,
@@ -50,8 +51,13 @@ from orgs.models.queue import LIVE
 PARK_AGAIN = timedelta(seconds=10)
 PARK_LONGEST = timedelta(seconds=30)
 CONFIRMED_NEAR = timedelta(minutes=5)  # between our claim and the provider's time of the same message
+OPTED_OUT = "opt_out"  # what the confirmation of an opt-out is marked with
 PREVIEW_CHARS = 120
 TEXT_CHARS = 70_000
+BY_ITSELF = (Message.Author.AI, Message.Author.SYSTEM)  # written by no person: what takeovers and switches withdraw
+# Why an answer was withdrawn without anybody deciding that there should be none: the lead is still owed one.
+WITHDRAWN = frozenset({"taken_over", "no_longer_ai", "opted_out", "ai_paused", "lead_changed_message"})
+REWIND_TURNS = 20  # looked back at
 NO_TURN = frozenset({MessageKind.STICKER, MessageKind.UNSUPPORTED})
 
 
@@ -123,15 +129,15 @@ def receive_lead(
     conversation.unread += 1
     conversation.last_lead_at = received_at
     conversation.first_lead_at = conversation.first_lead_at or received_at
-    if conversation.lifecycle != Conversation.Lifecycle.OPEN:
-        conversation.lifecycle, conversation.closed_reason = Conversation.Lifecycle.OPEN, ""
-        conversation.snoozed_until = None
-    fields += ["unread", "last_lead_at", "first_lead_at", "lifecycle", "closed_reason", "snoozed_until"]
+    fields += ["unread", "last_lead_at", "first_lead_at", *reopen(conversation, settings)]
     if incoming.referral is not None and not contact.referral:
         contact.referral = asdict(incoming.referral)
         contact.save(update_fields=["referral"])
-    if incoming.kind == MessageKind.TEXT and policy.asks_to_stop(incoming.text) and contact.opted_out_at is None:
+    leaves = incoming.kind == MessageKind.TEXT and policy.asks_to_stop(incoming.text) and contact.opted_out_at is None
+    if leaves:
         opt_out(contact, message)
+    elif incoming.kind == MessageKind.TEXT and contact.opted_out_at and policy.asks_to_return(incoming.text):
+        opt_back(contact, message)
     if backlog or conversation.owner != Conversation.Owner.AI:
         conversation.needs_person_since = conversation.needs_person_since or now
         conversation.needs_reason = "backlog" if backlog else conversation.needs_reason or "lead_waiting"
@@ -142,6 +148,8 @@ def receive_lead(
         providerMessageId=incoming.provider_id, number=number.pk, kind=incoming.kind, recovered=is_recovered,
     )  # fmt: skip
     apply_pending(number, message)
+    if leaves and not backlog:
+        confirm_opt_out(conversation, contact, settings)
     if conversation.owner == Conversation.Owner.AI and not backlog and incoming.kind not in NO_TURN:
         want_turn(conversation, settings, text=incoming.text)
     return message
@@ -173,12 +181,12 @@ def receive_own(
         number, conversation, incoming, author=Message.Author.PERSON, state=Message.State.SENT,
         is_recovered=is_recovered, is_backlog=old,
     )  # fmt: skip
-    conversation.save(update_fields=touch(conversation, message, at=received_at))
+    conversation.save(update_fields=[*touch(conversation, message, at=received_at), *reopen(conversation, settings)])
     apply_pending(number, message)
     if not old:
         take_over(conversation, person_id=None, source="phone")
-        conversation.needs_person_since, conversation.needs_reason = None, ""
-        conversation.save(update_fields=["needs_person_since", "needs_reason"])
+        conversation.needs_person_since, conversation.needs_reason, conversation.unread = None, "", 0
+        conversation.save(update_fields=["needs_person_since", "needs_reason", "unread"])
     return message
 
 
@@ -272,7 +280,7 @@ def absorb(ours: Conversation, theirs: Conversation) -> None:
     """Move everything of `theirs` behind what `ours` has; a person's ownership of either wins."""
     for message in theirs.messages.order_by("seq"):
         message.conversation, message.seq, message.turn, message.bubble = ours, ours.next_seq(), None, None
-        if message.author == Message.Author.AI and message.state == Message.State.QUEUED:
+        if message.author in BY_ITSELF and message.state == Message.State.QUEUED:
             message.state, message.failure = Message.State.CANCELLED, "merged"
         message.save(update_fields=["conversation", "seq", "turn", "bubble", "state", "failure"])
     for event in theirs.events.order_by("sequence"):
@@ -299,6 +307,8 @@ def converse(contact: Contact, number: Number, jid: str) -> Conversation:
         [Conversation(contact=contact, number=number, reply_jid=jid)], ignore_conflicts=True
     )
     conversation = Conversation.objects.select_for_update().get(contact=contact, number=number)
+    if conversation.seq == 0:  # new: from now on the clock is looked at
+        want_tending(conversation)
     if conversation.reply_jid != jid:
         conversation.reply_jid = jid
         conversation.save(update_fields=["reply_jid"])
@@ -432,6 +442,7 @@ def apply_edit(message: Message, text: str, *, at: str) -> None:
     Correction.objects.create(message=message, former_text=message.text, at=when)
     message.text, message.edited_at = text[:TEXT_CHARS], when
     message.save(update_fields=["text", "edited_at"])
+    refresh_list_row(message)
     refresh_turn(message)
 
 
@@ -446,26 +457,80 @@ def apply_revoke(message: Message) -> None:
         state=MediaAsset.State.REFUSED, failure="deleted", file_name=""
     ):
         want("media", message.pk)  # which removes the file, outside of this transaction
+    refresh_list_row(message)
     refresh_turn(message)
 
 
-def refresh_turn(message: Message) -> None:
-    """An unanswered message changed: think again. What is queued as its answer is withdrawn first."""
+def refresh_list_row(message: Message) -> None:
+    """A message was changed or deleted: the list shows what stands now, counts it no more, calls nobody for it."""
     conversation = locked(message.conversation_id)
-    if message.author != Message.Author.LEAD or conversation.owner != Conversation.Owner.AI:
+    shown = conversation.messages.filter(deleted_at=None).exclude(state=Message.State.DRAFT).order_by("-seq").first()
+    conversation.preview = (shown.text or shown.kind)[:PREVIEW_CHARS] if shown else ""
+    conversation.preview_author = shown.author if shown else ""
+    fields = ["preview", "preview_author"]
+    if message.deleted_at is not None and message.author == Message.Author.LEAD:
+        theirs = conversation.messages.filter(author=Message.Author.LEAD)
+        newer = theirs.filter(seq__gt=message.seq, deleted_at=None).count()
+        if newer < conversation.unread:  # it was among those nobody has read
+            conversation.unread -= 1
+            fields.append("unread")
+        waiting = theirs.filter(seq__gt=max(conversation.watermark, last_answered(conversation)), deleted_at=None)
+        if conversation.needs_reason in WAITING and not waiting.exists():
+            conversation.needs_person_since, conversation.needs_reason = None, ""
+            fields += ["needs_person_since", "needs_reason"]
+    conversation.save(update_fields=fields)
+
+
+def refresh_turn(message: Message) -> None:
+    """The lead changed a message: think again. What waits to leave as its answer is withdrawn first.
+
+    A draft that is being thought over now is for the former revision, and will not be written.
+    """
+    conversation = locked(message.conversation_id)
+    if message.author != Message.Author.LEAD:
         return
+    conversation.revision += 1
+    conversation.save(update_fields=["revision"])
+    if conversation.owner != Conversation.Owner.AI:
+        return
+    settings = settings_of.number(conversation.number)
     if message.seq > conversation.watermark:
-        want_turn(conversation, settings_of.number(conversation.number), text=message.text)
+        want_turn(conversation, settings, text=message.text)
         return
     withdrawn = conversation.messages.filter(
-        author=Message.Author.AI, state=Message.State.QUEUED, turn__up_to_seq__gte=message.seq
-    )
+        author=Message.Author.AI, state__in=[Message.State.QUEUED, Message.State.DRAFT],
+        turn__up_to_seq__gte=message.seq,
+    )  # fmt: skip
     if withdrawn.filter(bubble=0).exists():  # not even its first bubble has left
         withdrawn.update(state=Message.State.CANCELLED, failure="lead_changed_message")
-        conversation.watermark = message.seq - 1
-        conversation.epoch += 1
-        conversation.save(update_fields=["watermark", "epoch"])
-        want_turn(conversation, settings_of.number(conversation.number), text=message.text)
+        settle_need(conversation)
+        rewind(conversation)
+        want_turn(conversation, settings, text=message.text)
+
+
+def rewind(conversation: Conversation) -> bool:
+    """Count as unanswered again what was answered by nothing but withdrawn messages. The row must be locked.
+
+    A new epoch, so that the turn can be made anew. Out: whether the watermark was moved back.
+    """
+    turns = conversation.turns.filter(state=Turn.State.APPLIED, up_to_seq__lte=conversation.watermark)
+    newest = list(turns.order_by("-pk").prefetch_related("messages")[:REWIND_TURNS])
+    if not newest or newest[0].up_to_seq != conversation.watermark:
+        return False  # somebody else has dealt with what came last
+    kept = next((turn.up_to_seq for turn in newest if not is_withdrawn(turn)), 0)
+    level = max(kept, last_answered(conversation))
+    if level >= conversation.watermark:
+        return False
+    conversation.watermark = level
+    conversation.epoch += 1
+    conversation.save(update_fields=["watermark", "epoch"])
+    return True
+
+
+def is_withdrawn(turn: Turn) -> bool:
+    """Nothing of the turn has left or may still leave, and nobody decided so."""
+    messages = list(turn.messages.all())
+    return bool(messages) and all(one.state == Message.State.CANCELLED and one.failure in WITHDRAWN for one in messages)
 
 
 def settle_echo(number: Number, echo: SentEcho) -> None:
@@ -514,27 +579,30 @@ def take_over(conversation: Conversation, *, person_id: int | None, source: str)
     conversation.save(update_fields=["owner", "owner_person_id", "epoch", "hold_until"])
     conversation.takeovers.filter(ended_at=None).update(ended_at=timezone.now(), ended_by=person_id)
     Takeover.objects.create(conversation=conversation, person_id=person_id, source=source, epoch=conversation.epoch)
+    want_tending(conversation)
     record(conversation, EventName.SESSION_TAKEN_OVER, person_id=person_id, source=source)
 
 
-def give_back(conversation: Conversation, *, person_id: int | None) -> None:
-    """Back to the AI, which answers what is unanswered. The row must be locked."""
+def give_back(conversation: Conversation, *, person_id: int | None, source: str = "inbox") -> None:
+    """Back to the AI, which answers what is unanswered and not too old. The row must be locked.
+
+    What needs a person for another reason than the talk itself (a message that did not go out) still does.
+    """
     if conversation.owner == Conversation.Owner.AI:
         return
     conversation.owner, conversation.owner_person_id = Conversation.Owner.AI, None
     conversation.epoch += 1
     conversation.ai_in_a_row = 0
-    conversation.needs_person_since, conversation.needs_reason = None, ""
     conversation.watermark = max(conversation.watermark, last_answered(conversation))
-    conversation.save(
-        update_fields=[
-            "owner", "owner_person_id", "epoch", "ai_in_a_row", "needs_person_since", "needs_reason", "watermark",
-        ]
-    )  # fmt: skip
+    conversation.save(update_fields=["owner", "owner_person_id", "epoch", "ai_in_a_row", "watermark"])
+    if conversation.needs_reason in SETTLED:
+        settle_need(conversation)
+    else:
+        conversation.needs_person_since, conversation.needs_reason = None, ""
+        conversation.save(update_fields=["needs_person_since", "needs_reason"])
     conversation.takeovers.filter(ended_at=None).update(ended_at=timezone.now(), ended_by=person_id)
-    record(conversation, EventName.SESSION_GIVEN_BACK, person_id=person_id)
-    if conversation.seq > conversation.watermark:
-        want_turn(conversation, settings_of.number(conversation.number), text="")
+    record(conversation, EventName.SESSION_GIVEN_BACK, person_id=person_id, source=source)
+    want("turn", conversation.pk)  # also for what was answered by words that a takeover withdrew
 
 
 def last_answered(conversation: Conversation) -> int:
@@ -546,7 +614,7 @@ def last_answered(conversation: Conversation) -> int:
 def cancel_queued(conversation: Conversation, *, why: str) -> int:
     """Withdraw what the AI has waiting to leave. The conversation must be locked."""
     return conversation.messages.filter(
-        author=Message.Author.AI, state__in=[Message.State.QUEUED, Message.State.DRAFT]
+        author__in=BY_ITSELF, state__in=[Message.State.QUEUED, Message.State.DRAFT]
     ).update(state=Message.State.CANCELLED, failure=why)
 
 
@@ -560,6 +628,101 @@ def opt_out(contact: Contact, message: Message | None, *, person_id: int | None 
         Conversation.objects.filter(pk=conversation.pk).update(epoch=F("epoch") + 1)
     if message is not None:
         message.conversation.refresh_from_db(fields=["epoch"])
+
+
+def opt_back(contact: Contact, message: Message | None, *, person_id: int | None = None) -> None:
+    """They ask in words to be written to again, or a person says so. The contact must be locked.
+
+    What they wrote meanwhile is answered where it is unanswered and not too old.
+    """
+    contact.opted_out_at = None
+    contact.save(update_fields=["opted_out_at"])
+    OptOut.objects.create(
+        contact=contact, message_id=message.pk if message else None, person_id=person_id, is_out=False
+    )
+    for pk in contact.conversations.filter(owner=Conversation.Owner.AI).order_by("pk").values_list("pk", flat=True):
+        if message is None or pk != message.conversation_id:  # there the turn is wanted once they are quiet
+            want("turn", pk)
+
+
+def confirm_opt_out(conversation: Conversation, contact: Contact, settings: AgentVersion) -> None:
+    """The one word they still get, where the AI might have spoken. The conversation is locked and saved."""
+    number = conversation.number
+    if conversation.owner != Conversation.Owner.AI or number.mode in {Number.Mode.OFF, Number.Mode.DRAFTS}:
+        return
+    if contact.blocked_at or contact.ignored_as:
+        return
+    language = contact.language or settings.language
+    say(conversation, wording.opted_out(language=language), sort=OPTED_OUT, as_draft=False)
+
+
+def say(conversation: Conversation, text: str, *, sort: str, as_draft: bool) -> Message:
+    """Queue words of ours that are no move of the AI: no turn, no count for its loop guard. The row must be locked.
+
+    They leave, or are withdrawn, as the AI's do.
+    """
+    message = Message.objects.create(
+        conversation=conversation, number_id=conversation.number_id, author=Message.Author.SYSTEM,
+        state=Message.State.DRAFT if as_draft else Message.State.QUEUED, seq=conversation.next_seq(),
+        epoch=conversation.epoch, text=text, extra={"sort": sort},
+    )  # fmt: skip
+    conversation.save(update_fields=["seq"])
+    if as_draft:
+        need(conversation, "draft_waits")
+    else:
+        want("send", conversation.pk)
+    return message
+
+
+# --- Who is needed --------------------------------------------------------------------------------------------------
+SETTLED = frozenset({"draft_waits", "not_sent", "unknown_send", "daily_cap"})  # what happens to a message ends these
+WAITING = frozenset({"lead_waiting", "backlog", *policy.Silence})  # what an answer, or nothing left to answer, ends
+UNSETTLED = {
+    "draft_waits": (Message.State.DRAFT,),
+    "not_sent": (Message.State.DRAFT, Message.State.SENDING, Message.State.UNKNOWN),
+    "unknown_send": (Message.State.DRAFT, Message.State.SENDING, Message.State.UNKNOWN),
+    "daily_cap": (Message.State.QUEUED,),
+}
+
+
+def need(conversation: Conversation, reason: str) -> None:
+    """A person must look, since the first time, for the latest reason. The row must be locked; saved here."""
+    conversation.needs_person_since = conversation.needs_person_since or timezone.now()
+    conversation.needs_reason = reason
+    conversation.save(update_fields=["needs_person_since", "needs_reason"])
+
+
+def settle_need(conversation: Conversation) -> None:
+    """Nobody is needed any more once no message of the (locked) conversation waits for a decision."""
+    waiting = UNSETTLED.get(conversation.needs_reason)
+    if waiting is None or conversation.messages.filter(state__in=waiting).exists():
+        return
+    conversation.needs_person_since, conversation.needs_reason = None, ""
+    conversation.save(update_fields=["needs_person_since", "needs_reason"])
+
+
+# --- Open and closed ------------------------------------------------------------------------------------------------
+def reopen(conversation: Conversation, settings: AgentVersion) -> list[str]:
+    """Somebody speaks: it is open, whatever it was. The row is locked. Out: fields for the caller to save."""
+    if conversation.lifecycle == Conversation.Lifecycle.CLOSED:
+        want_tending(conversation, settings)
+    conversation.lifecycle = Conversation.Lifecycle.OPEN
+    conversation.closed_reason, conversation.snoozed_until = "", None
+    return ["lifecycle", "closed_reason", "snoozed_until"]
+
+
+def want_tending(conversation: Conversation, settings: AgentVersion | None = None) -> None:
+    """Let the clock's rules be looked at when the first of them may hold (`conversations.lifecycle`)."""
+    settings = settings or settings_of.number(conversation.number)
+    now = timezone.now()
+    owned = conversation.owner == Conversation.Owner.PERSON
+    times = [
+        *([now + timedelta(hours=settings.hand_back_hours)] if owned and settings.hand_back_hours else []),
+        *([now + timedelta(days=settings.close_after_days)] if settings.close_after_days else []),
+        *([conversation.snoozed_until] if conversation.snoozed_until else []),
+    ]
+    if times:
+        want("tend", conversation.pk, at=min(times))
 
 
 # --- Late work ------------------------------------------------------------------------------------------------------

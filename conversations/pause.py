@@ -6,7 +6,9 @@ from django.db import connection, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from conversations.models import Control, Conversation, Message
+from conversations import intake, turns
+from conversations.models import Control, Conversation, Message, Number
+from conversations.policy import Silence
 from orgs import audit
 from orgs.models import Org, Person
 
@@ -25,7 +27,7 @@ def pause_all(person: Person, *, request: HttpRequest | None = None) -> int:
     """
     Control.objects.bulk_create([Control(pk=1)], ignore_conflicts=True)
     with transaction.atomic():
-        queued = Message.objects.filter(author=Message.Author.AI, state=Message.State.QUEUED)
+        queued = Message.objects.filter(author__in=intake.BY_ITSELF, state=Message.State.QUEUED)
         waiting = sorted(set(queued.values_list("conversation_id", flat=True)))
         conversations = list(Conversation.objects.select_for_update().filter(pk__in=waiting).order_by("pk"))
         control = Control.objects.select_for_update().get(pk=1)
@@ -39,14 +41,34 @@ def pause_all(person: Person, *, request: HttpRequest | None = None) -> int:
 
 
 def resume(person: Person, *, request: HttpRequest | None = None) -> None:
-    """The AI may speak again. What came in meanwhile stays with people; it answers what comes from now on."""
+    """The AI may speak again, and answers what came in meanwhile where nobody has and it is not too old.
+
+    An `open_turn` that reads "paused" does so behind the row we lock here: what it skips is there when we look, or it
+    looks after us.
+    """
     with transaction.atomic():
         control = Control.objects.select_for_update().filter(pk=1).first()
         if control is None or control.paused_at is None:
             return
         control.paused_at, control.paused_by = None, None
         control.save(update_fields=["paused_at", "paused_by"])
-        note(audit.Action.AI_RESUMED, person, request=request)
+        retaken = turns.retake({Silence.PAUSED})
+        note(audit.Action.AI_RESUMED, person, request=request, data={"retaken": retaken})
+
+
+def set_mode(number: Number, mode: Number.Mode) -> Number:
+    """How far the AI is live on a number (PRODUCT 2, "Going live safely"). Out: the row as it is now, locked.
+
+    Raised: what it was silent about is answered where nobody has and it is not too old. Lowered to OFF: nothing of the
+    AI's is claimed for sending any more. Call inside a transaction, with the audit entry of the caller.
+    """
+    ours = Number.objects.select_for_update().get(pk=number.pk)
+    if ours.mode == mode:
+        return ours
+    ours.mode, ours.mode_since = mode, timezone.now()
+    ours.save(update_fields=["mode", "mode_since"])
+    turns.retake({Silence.OFF, Silence.OLD_CONTACT, Silence.HISTORY}, number=ours)
+    return ours
 
 
 def current() -> Control | None:
@@ -56,13 +78,12 @@ def current() -> Control | None:
 
 def withdraw(conversation: Conversation) -> int:
     """Cancel what the AI has queued in a locked conversation and call a person. Out: how many messages."""
-    cancelled = conversation.messages.filter(author=Message.Author.AI, state=Message.State.QUEUED).update(
+    cancelled = conversation.messages.filter(author__in=intake.BY_ITSELF, state=Message.State.QUEUED).update(
         state=Message.State.CANCELLED, failure="ai_paused"
     )
     if cancelled and conversation.owner == Conversation.Owner.AI:
-        conversation.needs_person_since = conversation.needs_person_since or timezone.now()
-        conversation.needs_reason = "ai_paused"
-        conversation.save(update_fields=["needs_person_since", "needs_reason"])
+        intake.need(conversation, "ai_paused")
+        intake.want("turn", conversation.pk)  # which finds that its answer is gone, and waits for the switch
     return cancelled
 
 

@@ -2,11 +2,13 @@
 
 import re
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+HORIZON_DAYS = 62  # who does not open for so long has no opening time
 PUSHES = 3  # each new message restarts the wait, up to three times it in all (PRODUCT 2)
 FINISHED_SHARE = 0.4  # a finished question waits less than a fragment
 FRAGMENT_CHARS = 12
@@ -25,6 +27,15 @@ LEAVE_ME = frozenset(
     }
 )
 
+COME_BACK = frozenset(
+    {
+        *("voltar", "quero voltar", "quero voltar a receber", "quero voltar a receber mensagens", "reativar"),
+        *("pode voltar a me mandar mensagem", "pode voltar a me mandar mensagens", "podem me mandar mensagens de novo"),
+        *("start", "i want to come back", "come back", "resubscribe", "you can message me again", "unstop"),
+        *("volver", "quiero volver", "quiero volver a recibir mensajes", "alta", "pueden escribirme de nuevo"),
+    }
+)
+
 
 class Silence(StrEnum):
     """Why the AI does not speak."""
@@ -38,14 +49,21 @@ class Silence(StrEnum):
     IGNORED = "ignored_contact"
     OLD_CONTACT = "known_before_going_live"
     HISTORY = "contact_has_history"
-    HOURS = "outside_hours"
+    HOURS = "outside_hours"  # nothing is said until we open
+    AWAY = "away_until_open"  # they are told when we are back
+    TEAM_HOURS = "team_hours"  # people answer now; the AI does when they have gone
+    STALE = "waited_too_long"
     LOOP = "loop"
     NOTHING_NEW = "nothing_to_answer"
 
 
 @dataclass(frozen=True)
 class Situation:
-    """Everything that decides whether the AI may speak."""
+    """Everything that decides whether the AI may speak.
+
+    `waited`: how long the newest unanswered message has been here; `keeps_until_open`: it waits for our hours, which is
+    no delay of ours, so it is answered however old it has become.
+    """
 
     mode: str
     mode_since: datetime
@@ -61,6 +79,14 @@ class Situation:
     hours: list[list[str]]
     time_zone: str
     outside_hours: str
+    holidays: list[str]
+    waited: timedelta
+    stale_after: timedelta
+    keeps_until_open: bool
+
+
+# The clock ends these by itself: the turn is due again when it does.
+UNTIL_THE_CLOCK = frozenset({Silence.HOURS, Silence.AWAY, Silence.TEAM_HOURS})
 
 
 def silence(situation: Situation, now: datetime) -> Silence | None:
@@ -85,18 +111,88 @@ def silence(situation: Situation, now: datetime) -> Silence | None:
         return Silence.OLD_CONTACT
     if situation.ai_in_a_row >= situation.loop_limit:
         return Silence.LOOP
-    inside = is_open(situation.hours, situation.time_zone, now)
-    if (situation.outside_hours == "silent" and not inside) or (situation.outside_hours == "only_outside" and inside):
-        return Silence.HOURS
+    if situation.waited > situation.stale_after and not situation.keeps_until_open:
+        return Silence.STALE
+    inside = is_open(situation.hours, situation.time_zone, now, holidays=situation.holidays)
+    match situation.outside_hours:
+        case "silent" if not inside:
+            return Silence.HOURS
+        case "say_when" if not inside:
+            return Silence.AWAY
+        case "only_outside" if inside:
+            return Silence.TEAM_HOURS
+        case _:
+            return None
+
+
+def may_speak_at(situation: Situation, now: datetime) -> datetime | None:
+    """When the clock lets the AI speak again: the next opening, or the next closing where it speaks outside hours.
+
+    Out: aware, UTC; None when that does not happen within two months.
+    """
+    change = next_closing if situation.outside_hours == "only_outside" else next_opening
+    return change(situation.hours, situation.time_zone, now, holidays=situation.holidays)
+
+
+def is_open(hours: list[list[str]], time_zone: str, now: datetime, *, holidays: Collection[str] = ()) -> bool:
+    """Is `now` within the opening hours?
+
+    `hours`: Monday first, pairs of HH:MM per day, local to `time_zone`; a span that ends before it begins goes on after
+    midnight. `holidays`: YYYY-MM-DD, closed all day.
+    """
+    return span_around(hours, time_zone, now, holidays) is not None
+
+
+def next_opening(
+    hours: list[list[str]], time_zone: str, now: datetime, *, holidays: Collection[str] = ()
+) -> datetime | None:
+    """The next moment after `now` at which we open; `now` itself may lie in open hours. Out: aware, UTC."""
+    zone = ZoneInfo(time_zone)
+    today = now.astimezone(zone).date()
+    for ahead in range(HORIZON_DAYS):
+        for opens, _ in spans_of(hours, zone, today + timedelta(days=ahead), holidays):
+            if opens > now:
+                return opens
     return None
 
 
-def is_open(hours: list[list[str]], time_zone: str, now: datetime) -> bool:
-    """Is `now` within the opening hours? `hours`: Monday first, pairs of HH:MM per day, local to `time_zone`."""
-    local = now.astimezone(ZoneInfo(time_zone))
-    spans = hours[local.weekday()] if local.weekday() < len(hours) else []
-    clock = local.strftime("%H:%M")
-    return any(start <= clock < end for start, end in zip(spans[::2], spans[1::2], strict=False))
+def next_closing(
+    hours: list[list[str]], time_zone: str, now: datetime, *, holidays: Collection[str] = ()
+) -> datetime | None:
+    """The end of the open hours around `now`, spans that touch taken together; `now` when we are closed. UTC."""
+    closes = now
+    for _ in range(HORIZON_DAYS):
+        around = span_around(hours, time_zone, closes, holidays)
+        if around is None:
+            return closes.astimezone(UTC)
+        closes = around[1]
+    return None  # open for ever
+
+
+def span_around(
+    hours: list[list[str]], time_zone: str, now: datetime, holidays: Collection[str]
+) -> tuple[datetime, datetime] | None:
+    """The opening and closing between which `now` lies."""
+    zone = ZoneInfo(time_zone)
+    today = now.astimezone(zone).date()
+    spans = spans_of(hours, zone, today - timedelta(days=1), holidays) + spans_of(hours, zone, today, holidays)
+    return next(((opens, closes) for opens, closes in spans if opens <= now < closes), None)
+
+
+def spans_of(
+    hours: list[list[str]], zone: ZoneInfo, day: date, holidays: Collection[str]
+) -> list[tuple[datetime, datetime]]:
+    """The open spans that begin on a day, in UTC, so that clock changes lengthen or shorten them as they do."""
+    if day.isoformat() in holidays or day.weekday() >= len(hours):
+        return []
+    pairs = hours[day.weekday()]
+    found = []
+    for start, end in zip(pairs[::2], pairs[1::2], strict=False):
+        last = day if start < end < "24:00" else day + timedelta(days=1)
+        opens = datetime.combine(day, time.fromisoformat(start), zone)
+        closes = datetime.combine(last, time.fromisoformat("00:00" if end == "24:00" else end), zone)
+        found.append((opens.astimezone(UTC), closes.astimezone(UTC)))
+    return found
 
 
 def wait_for_more(text: str, *, batching: timedelta) -> timedelta:
@@ -110,6 +206,11 @@ def wait_for_more(text: str, *, batching: timedelta) -> timedelta:
 def asks_to_stop(text: str) -> bool:
     """True for the unmistakable whole-message wishes to be left alone; anything doubtful is not for this rule."""
     return folded(text) in LEAVE_ME
+
+
+def asks_to_return(text: str) -> bool:
+    """True for the unmistakable whole-message wishes to be written to again, after having asked to be left alone."""
+    return folded(text) in COME_BACK
 
 
 def folded(text: str) -> str:

@@ -19,9 +19,7 @@ from conversations.sending import VERDICT_LATEST
 from orgs import audit
 from orgs.models import Org, Person, Refused
 
-SETTLED = frozenset({"draft_waits", "not_sent", "unknown_send"})  # reasons that a decision about a message ends
 CAPTION_CHARS = 1024  # WhatsApp cuts what is written under a file
-IN_DOUBT = frozenset({Message.State.SENDING, Message.State.UNKNOWN})
 
 
 @transaction.atomic
@@ -136,7 +134,7 @@ def approve(message: Message, person: Person, *, request: HttpRequest | None = N
     ensure_ai_may_speak(conversation)
     draft.state, draft.epoch = Message.State.QUEUED, conversation.epoch
     draft.save(update_fields=["state", "epoch"])
-    settle_need(conversation)
+    intake.settle_need(conversation)
     note(audit.Action.DRAFT_APPROVED, conversation, person, request=request, data={"id": draft.pk})
     intake.want("send", conversation.pk)
 
@@ -149,7 +147,7 @@ def discard(message: Message, person: Person, *, request: HttpRequest | None = N
         raise Refused("not_stuck", _("There is nothing to decide about this message any more."))
     unwanted.state, unwanted.failure = Message.State.CANCELLED, "discarded"
     unwanted.save(update_fields=["state", "failure"])
-    settle_need(conversation)
+    intake.settle_need(conversation)
     note(audit.Action.DRAFT_DISCARDED, conversation, person, request=request, data={"id": unwanted.pk})
     intake.want("send", conversation.pk)
 
@@ -165,12 +163,12 @@ def retry(message: Message, person: Person, *, attempt: int | None = None, reque
     conversation, stuck = both_locked(message)
     if not is_stuck(stuck) or (attempt is not None and attempt != stuck.attempts):
         raise Refused("not_stuck", _("There is nothing to decide about this message any more."))
-    if stuck.author == Message.Author.AI:
+    if stuck.author in intake.BY_ITSELF:
         ensure_ai_may_speak(conversation)
     former = stuck.state
     stuck.state, stuck.failure, stuck.not_before, stuck.epoch = Message.State.QUEUED, "", None, conversation.epoch
     stuck.save(update_fields=["state", "failure", "not_before", "epoch"])
-    settle_need(conversation)
+    intake.settle_need(conversation)
     data: dict[str, object] = {"id": stuck.pk, "from": former}
     note(audit.Action.MESSAGE_RETRIED, conversation, person, request=request, data=data)
     intake.want("send", conversation.pk)
@@ -188,7 +186,7 @@ def confirm_sent(message: Message, person: Person, *, request: HttpRequest | Non
     doubtful.state, doubtful.failure = Message.State.SENT, ""
     doubtful.sent_at = doubtful.sent_at or doubtful.claimed_at or timezone.now()
     doubtful.save(update_fields=["state", "failure", "sent_at"])
-    settle_need(conversation)
+    intake.settle_need(conversation)
     record(conversation, EventName.MESSAGE_SENT, message_id=doubtful.pk, person_id=person.pk, providerMessageId=None)
     note(audit.Action.MESSAGE_CONFIRMED, conversation, person, request=request, data={"id": doubtful.pk})
     intake.want("send", conversation.pk)
@@ -215,16 +213,6 @@ def ensure_ai_may_speak(conversation: Conversation) -> None:
         raise Refused("silenced", _("The AI must not write to this contact."))
     if Control.objects.filter(paused_at__isnull=False).exists():
         raise Refused("paused", _("The AI is paused. Resume it first, or write the reply yourself."))
-
-
-def settle_need(conversation: Conversation) -> None:
-    """Nobody is needed any more once no message of the (locked) conversation waits for a decision."""
-    if conversation.needs_reason not in SETTLED:
-        return
-    if conversation.messages.filter(state__in=[Message.State.DRAFT, *IN_DOUBT]).exists():
-        return
-    conversation.needs_person_since, conversation.needs_reason = None, ""
-    conversation.save(update_fields=["needs_person_since", "needs_reason"])
 
 
 def note(

@@ -7,8 +7,14 @@ and the reconciliation reads the chat back once enough time has passed.
 import asyncio
 import contextlib
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from typing import ParamSpec, Protocol, TypeVar
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -22,7 +28,6 @@ from conversations import intake, policy, settings_of
 from conversations.events import record
 from conversations.models import Contact, Control, Conversation, EventName, MediaAsset, Message, Number
 from conversations.ports import Incoming, LinkState, MessageKind, Sent, Transport, Uncertain
-from conversations.turns import Run
 from sdr.lib import metrics
 from sdr.lib.errors import PortError
 
@@ -37,6 +42,10 @@ LOOK_EVERY = timedelta(seconds=15)
 ATTEMPTS = 5
 PAUSE = timedelta(seconds=10)
 CLOSED_PAUSE = timedelta(seconds=30)  # while the number is not connected
+
+P = ParamSpec("P")
+T = TypeVar("T")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True)
@@ -70,16 +79,59 @@ class Claim:
         return FILE_FRESH if self.file else FRESH
 
 
-async def send_all(conversation_id: int, run: Run) -> None:
-    """Send what is queued in a conversation, oldest first, until nothing may leave now."""
-    while (claim := await run(claim_next, conversation_id)) is not None:
-        if claim.typing:
-            # Together: a transport may answer at once, or when the typing is over.
-            await asyncio.gather(run(show_typing, claim), asyncio.sleep(claim.typing.total_seconds()))
-            claim = await run(reclaim, claim)
+@dataclass(frozen=True)
+class Parcel:
+    """A claim with all that its call needs, so that the call needs no database."""
+
+    claim: Claim
+    number: Number
+    content: bytes = field(default=b"", repr=False)
+
+
+class Hands(Protocol):
+    """What late work may use (`sdr.lib.jobs.Work`): database threads, and threads for calls to vendors."""
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
+    async def call(self, function: Callable[[], T], *, then: "Callable[[Future[T]], V]") -> V: ...
+
+
+async def send_all(conversation_id: int, hands: Hands) -> None:
+    """Send what is queued in a conversation, oldest first, until nothing may leave now.
+
+    Whoever is stopped between the claim and the call puts the message back: it was surely not sent. Once a call has
+    begun, its outcome is written down whether we still wait for it or not.
+    """
+    while (parcel := await take_parcel(conversation_id, hands)) is not None:
+        if parcel.claim.typing:
+            try:
+                claim = await pause_typing(parcel, hands)
+            except asyncio.CancelledError:
+                await asyncio.shield(hands.run(put_back, parcel.claim))
+                raise
             if claim is None:
                 return
-        await run(deliver, claim)
+            parcel = replace(parcel, claim=claim)
+        await hands.call(partial(call, parcel), then=partial(note, parcel.claim))
+
+
+async def take_parcel(conversation_id: int, hands: Hands) -> Parcel | None:
+    """Claim what may leave next. A claim made on a thread while we were stopped is put back, too."""
+    taking = asyncio.ensure_future(hands.run(next_parcel, conversation_id))
+    try:
+        return await asyncio.shield(taking)
+    except asyncio.CancelledError:
+        parcel = await taking
+        if parcel is not None:
+            await asyncio.shield(hands.run(put_back, parcel.claim))
+        raise
+
+
+async def pause_typing(parcel: Parcel, hands: Hands) -> Claim | None:
+    """Show “typing…” for as long as it would take. Out: the claim, if the message may still leave."""
+    # Together: a transport may answer at once, or when the typing is over.
+    showing = hands.call(partial(show_typing, parcel), then=ignore)
+    await asyncio.gather(showing, asyncio.sleep(parcel.claim.typing.total_seconds()))
+    return await hands.run(reclaim, parcel.claim)
 
 
 def transport_of(number: Number) -> Transport:
@@ -89,6 +141,26 @@ def transport_of(number: Number) -> Transport:
 
 
 # --- Claim -----------------------------------------------------------------------------------------------------------
+class Wait(StrEnum):
+    """Why a queued message does not leave yet; the code is what `wording.failure` tells beside it."""
+
+    NOTHING = ""
+    NUMBER = "waits_for_number"
+    DAY = "waits_for_day"
+    PACE = "waits_for_pace"
+    PERSON = "waits_for_person"
+
+
+def next_parcel(conversation_id: int) -> Parcel | None:
+    """The next claim with its number and file; a message whose file is gone has failed."""
+    while (claim := claim_next(conversation_id)) is not None:
+        try:
+            return Parcel(claim, Number.objects.get(pk=claim.number_id), read(claim))
+        except FileNotFoundError:
+            mark_failed(claim, PortError("file_gone", permanent=True))
+    return None
+
+
 def claim_next(conversation_id: int) -> Claim | None:
     """The oldest queued message, made SENDING, if it may leave now; else None, with a row due for later where needed.
 
@@ -96,50 +168,76 @@ def claim_next(conversation_id: int) -> Claim | None:
     sees the message on the wire, or the message sees the takeover. Serial per conversation.
     """
     with transaction.atomic():
-        conversation = lock_share(conversation_id)
-        if conversation is None:
-            return None
-        if on_the_wire(conversation):
-            return None
-        message = conversation.messages.select_for_update().filter(state=Message.State.QUEUED).order_by("seq").first()
-        if message is None:
-            return None
-        now = timezone.now()
-        if message.not_before is not None and message.not_before > now:
-            intake.want("send", conversation.pk, at=message.not_before)
-            return None
-        number = Number.objects.get(pk=conversation.number_id)
-        if number.state != LinkState.OPEN:
-            intake.want("send", conversation.pk, at=now + CLOSED_PAUSE)
-            intake.want("look", number.pk)  # the news that it is open may have been lost
-            return None
-        if message.author == Message.Author.AI:
-            if not may_leave(conversation, message):
-                message.state, message.failure = Message.State.CANCELLED, "no_longer_ai"
-                message.save(update_fields=["state", "failure"])
-                intake.want("send", conversation.pk)
-                return None
-            if conversation.is_held:
-                intake.want("send", conversation.pk, at=conversation.hold_until)
-                return None
-            if later := take_from_bucket(number, now):
-                intake.want("send", conversation.pk, at=later)
-                return None
-        message.state, message.claimed_at, message.attempts = Message.State.SENDING, now, message.attempts + 1
-        message.save(update_fields=["state", "claimed_at", "attempts"])
-        agent = settings_of.number(number)
-        typing = timedelta()
-        if message.author == Message.Author.AI:
-            typing = policy.typing_time(
-                message.text, per_character=agent.typing_per_character, longest=agent.typing_longest
-            )
-        # Wanted now already: if we die before the call is recorded, whoever comes next finds the message on the wire.
-        intake.want("reconcile", message.pk, at=now + verdict_after(message))
-        return Claim(
-            message_id=message.pk, number_id=number.pk, jid=conversation.reply_jid, text=message.text,
-            quoted_id=message.quoted_id, attempt=message.attempts, claimed_at=time.monotonic(),
-            is_ai=message.author == Message.Author.AI, typing=typing, file=attachment(message),
-        )  # fmt: skip
+        claimed = claim_locked(conversation_id)
+    if claimed is Wait.DAY:
+        call_person(conversation_id)
+    return claimed if isinstance(claimed, Claim) else None
+
+
+def claim_locked(conversation_id: int) -> Claim | Wait:
+    """`claim_next` inside its transaction. Out: the claim, or what the message waits for."""
+    conversation = lock_share(conversation_id)
+    if conversation is None or on_the_wire(conversation):
+        return Wait.NOTHING
+    message = conversation.messages.select_for_update().filter(state=Message.State.QUEUED).order_by("seq").first()
+    if message is None:
+        return Wait.NOTHING
+    now = timezone.now()
+    if message.not_before is not None and message.not_before > now:
+        intake.want("send", conversation.pk, at=message.not_before)
+        return Wait.NOTHING
+    number = Number.objects.get(pk=conversation.number_id)
+    agent = settings_of.number(number)
+    if number.state != LinkState.OPEN:
+        intake.want("look", number.pk)  # the news that it is open may have been lost
+        return wait(message, Wait.NUMBER, until=now + CLOSED_PAUSE)
+    by_itself = message.author in intake.BY_ITSELF
+    if by_itself:
+        if number.mode == Number.Mode.OFF or not may_leave(conversation, message):
+            message.state, message.failure = Message.State.CANCELLED, "no_longer_ai"
+            message.save(update_fields=["state", "failure"])
+            intake.want("send", conversation.pk)
+            if conversation.owner == Conversation.Owner.AI:
+                intake.want("turn", conversation.pk)  # the lead is owed an answer, or the reason why there is none
+            return Wait.NOTHING
+        if conversation.hold_until is not None and conversation.is_held:
+            return wait(message, Wait.PERSON, until=conversation.hold_until)
+        later = take_from_bucket(number, now, ZoneInfo(agent.time_zone))
+        if later is not None:
+            return wait(message, later[0], until=later[1])
+    message.state, message.claimed_at, message.attempts = Message.State.SENDING, now, message.attempts + 1
+    message.failure = ""
+    message.save(update_fields=["state", "claimed_at", "attempts", "failure"])
+    typing = timedelta()
+    if by_itself:
+        typing = policy.typing_time(
+            message.text, per_character=agent.typing_per_character, longest=agent.typing_longest
+        )
+    # Wanted now already: if we die before the call is recorded, whoever comes next finds the message on the wire.
+    intake.want("reconcile", message.pk, at=now + verdict_after(message))
+    return Claim(
+        message_id=message.pk, number_id=number.pk, jid=conversation.reply_jid, text=message.text,
+        quoted_id=message.quoted_id, attempt=message.attempts, claimed_at=time.monotonic(),
+        is_ai=by_itself, typing=typing, file=attachment(message),
+    )  # fmt: skip
+
+
+def wait(message: Message, why: Wait, *, until: datetime) -> Wait:
+    """It leaves later; the thread says why. The message is locked."""
+    intake.want("send", message.conversation_id, at=until)
+    if message.failure != why:
+        message.failure = why
+        message.save(update_fields=["failure"])
+    return why
+
+
+def call_person(conversation_id: int) -> None:
+    """The day's cap keeps the AI's words back until tomorrow: a person may write them now."""
+    with transaction.atomic():
+        conversation = intake.locked(conversation_id)
+        waits = conversation.messages.filter(state=Message.State.QUEUED, failure=Wait.DAY).exists()
+        if waits and conversation.needs_person_since is None:
+            intake.need(conversation, "daily_cap")
 
 
 def attachment(message: Message) -> Attachment | None:
@@ -177,17 +275,21 @@ def on_the_wire(conversation: Conversation) -> bool:
 def may_leave(conversation: Conversation, message: Message) -> bool:
     """An AI message leaves only while the AI owns the conversation it was written for."""
     contact = Contact.objects.get(pk=conversation.contact_id)
+    confirms = message.extra.get("sort") == intake.OPTED_OUT and not (contact.blocked_at or contact.ignored_as)
     return (
         conversation.owner == Conversation.Owner.AI
         and conversation.epoch == message.epoch
-        and not contact.is_silenced
+        and (confirms or not contact.is_silenced)
         and not is_paused()
     )
 
 
-def take_from_bucket(number: Number, now: datetime) -> datetime | None:
-    """One AI message from the number's bucket and daily cap. Out: None, or when to try again."""
-    today = now.date()
+def take_from_bucket(number: Number, now: datetime, zone: ZoneInfo) -> tuple[Wait, datetime] | None:
+    """One AI message from the number's bucket and daily cap. Out: None, or what to wait for, and until when.
+
+    The day is the agent's own: it ends at midnight in `zone`.
+    """
+    today = timezone.localtime(now, zone).date()
     if settings.SDR_PACING is False:
         return None
     interval = timedelta(minutes=1) / max(1, number.per_minute)
@@ -205,15 +307,20 @@ def take_from_bucket(number: Number, now: datetime) -> datetime | None:
         return None
     number.refresh_from_db(fields=["bucket_drained_at", "sent_on", "sent_today", "daily_cap"])
     if number.daily_cap == 0 or (number.sent_on == today and number.sent_today >= number.daily_cap):
-        return datetime.combine(today + timedelta(days=1), datetime.min.time(), tzinfo=now.tzinfo)
-    return max(now + interval, number.bucket_drained_at - burst)
+        return Wait.DAY, datetime.combine(today + timedelta(days=1), datetime.min.time(), tzinfo=zone)
+    return Wait.PACE, max(now + interval, number.bucket_drained_at - burst)
 
 
-def show_typing(claim: Claim) -> None:
-    """Show “typing…” for as long as we then wait; a failure of it is nobody's problem."""
-    number = Number.objects.get(pk=claim.number_id)
+def show_typing(parcel: Parcel) -> None:
+    """Show “typing…” for as long as we then wait; a failure of it is nobody's problem. On a thread for calls."""
+    claim = parcel.claim
     with contextlib.suppress(PortError):
-        transport_of(number).show_typing(claim.jid, milliseconds=int(claim.typing.total_seconds() * 1000))
+        transport_of(parcel.number).show_typing(claim.jid, milliseconds=int(claim.typing.total_seconds() * 1000))
+
+
+def ignore(outcome: "Future[None]") -> None:
+    """Nothing is written about what was shown; what was no failure of the vendor is raised."""
+    outcome.result()
 
 
 def reclaim(claim: Claim) -> Claim | None:
@@ -226,12 +333,14 @@ def reclaim(claim: Claim) -> Claim | None:
         message = Message.objects.select_for_update().get(pk=claim.message_id)
         if conversation is None or message.state != Message.State.SENDING or message.attempts != claim.attempt:
             return None
-        if message.author == Message.Author.AI and (conversation.is_held or not may_leave(conversation, message)):
+        if claim.is_ai and (conversation.is_held or not may_leave(conversation, message)):
             back = conversation.is_held and may_leave(conversation, message)
             message.state = Message.State.QUEUED if back else Message.State.CANCELLED
             message.failure = "" if back else "no_longer_ai"
             message.save(update_fields=["state", "failure"])
             intake.want("send", conversation.pk, at=conversation.hold_until if back else None)
+            if not back and conversation.owner == Conversation.Owner.AI:
+                intake.want("turn", conversation.pk)
             return None
         message.claimed_at = timezone.now()
         message.save(update_fields=["claimed_at"])
@@ -240,26 +349,19 @@ def reclaim(claim: Claim) -> Claim | None:
 
 
 # --- Call and record ------------------------------------------------------------------------------------------------
-def deliver(claim: Claim) -> None:
-    """Make the call and record what came of it. Runs outside any transaction."""
-    number = Number.objects.get(pk=claim.number_id)
+def note(claim: Claim, outcome: "Future[Sent | None]") -> None:
+    """Record what came of the call."""
     try:
-        content = read(claim)
-    except FileNotFoundError:
-        mark_failed(claim, PortError("file_gone", permanent=True))
-        return
-    if time.monotonic() - claim.claimed_at > claim.fresh.total_seconds():
-        # We were frozen between the commit and the call; somebody else may already be judging this message.
-        put_back(claim)
-        return
-    try:
-        sent = call(transport_of(number), claim, content)
+        sent = outcome.result()
     except Uncertain as doubt:
         mark_unknown(claim, str(doubt))
     except PortError as error:
         mark_failed(claim, error)
     else:
-        mark_sent(claim, sent)
+        if sent is None:
+            put_back(claim)
+        else:
+            mark_sent(claim, sent)
 
 
 def read(claim: Claim) -> bytes:
@@ -270,12 +372,19 @@ def read(claim: Claim) -> bytes:
         return bytes(file.read())
 
 
-def call(transport: Transport, claim: Claim, content: bytes) -> Sent:
-    """The one call that sends. Raises PortError and Uncertain."""
+def call(parcel: Parcel) -> Sent | None:
+    """The one call that sends, on a thread without a connection. Raises PortError and Uncertain.
+
+    Out: None when it was not made. We were frozen since the commit, and somebody else may be judging this message.
+    """
+    claim = parcel.claim
+    if time.monotonic() - claim.claimed_at > claim.fresh.total_seconds():
+        return None
+    transport = transport_of(parcel.number)
     if claim.file is None:
         return transport.send_text(claim.jid, claim.text, quoted_id=claim.quoted_id)
     return transport.send_file(
-        claim.jid, content, mime=claim.file.mime, file_name=claim.file.name, caption=claim.text,
+        claim.jid, parcel.content, mime=claim.file.mime, file_name=claim.file.name, caption=claim.text,
         voice=claim.file.is_voice_note,
     )  # fmt: skip
 
@@ -293,6 +402,8 @@ def mark_sent(claim: Claim, sent: Sent) -> None:
         if conversation.lifecycle == Conversation.Lifecycle.OPEN:
             conversation.lifecycle = Conversation.Lifecycle.WAITING_LEAD
             fields.append("lifecycle")
+        if conversation.needs_reason == "daily_cap":
+            intake.settle_need(conversation)
         conversation.save(update_fields=[name for name in fields if name != "seq"])
         metrics.incr("sdr_sends", outcome="sent")
 
@@ -326,19 +437,46 @@ def mark_failed(claim: Claim, error: PortError) -> None:
         give_up(conversation, message, str(error))
 
 
+def died(conversation_id: int, reason: str) -> None:
+    """The late work of sending was given up: what it had to send has failed, and a person is called. Safe to repeat.
+
+    What is on the wire is left to its reconciliation.
+    """
+    with transaction.atomic():
+        if not Conversation.objects.select_for_update().filter(pk=conversation_id).exists():
+            return
+        conversation = intake.locked(conversation_id)
+        for message in conversation.messages.select_for_update().filter(state=Message.State.QUEUED).order_by("seq"):
+            give_up(conversation, message, "gave_up")
+        metrics.incr("sdr_sends", outcome="died")
+
+
+def reconciliation_died(message_id: int, reason: str) -> None:
+    """Nobody looks any more whether an uncertain message went out: a person decides. Safe to repeat."""
+    with transaction.atomic():
+        known = Message.objects.filter(pk=message_id).only("conversation_id").first()
+        if known is None:
+            return
+        conversation = intake.locked(known.conversation_id)
+        doubtful = Message.objects.filter(pk=message_id, state__in=[Message.State.SENDING, Message.State.UNKNOWN])
+        # Old enough at once for a person to decide about: nothing settles it by itself any more.
+        long_ago = timezone.now() - VERDICT_LATEST
+        if doubtful.update(state=Message.State.UNKNOWN, failure="gave_up", claimed_at=long_ago):
+            intake.need(conversation, "unknown_send")
+
+
 def give_up(conversation: Conversation, message: Message, why: str) -> None:
     """A message of ours will not go out by itself: a person is shown why."""
     message.state, message.failure = Message.State.FAILED, why[:200]
     message.save(update_fields=["state", "failure"])
-    conversation.needs_person_since = conversation.needs_person_since or timezone.now()
-    conversation.needs_reason = "not_sent"
-    conversation.save(update_fields=["needs_person_since", "needs_reason"])
+    intake.need(conversation, "not_sent")
     record(conversation, EventName.MESSAGE_FAILED, message_id=message.pk, reason=why[:200])
     intake.want("send", conversation.pk)
     metrics.incr("sdr_sends", outcome="failed")
 
 
 def put_back(claim: Claim) -> None:
+    """It was claimed, and no call was made: whoever comes next may claim it."""
     with transaction.atomic():
         message = ours(claim, Message.State.SENDING)
         if message is None:
@@ -365,39 +503,69 @@ def ours(claim: Claim, *states: Message.State) -> Message | None:
 
 
 # --- Settling what is not known -------------------------------------------------------------------------------------
-def reconcile(message_id: int) -> None:
+@dataclass(frozen=True)
+class Question:
+    """An uncertain message to be looked for."""
+
+    message: Message  # with its number
+    jid: str
+    claimed: datetime
+    asked: datetime
+
+
+async def reconcile(message_id: int, hands: Hands) -> None:
     """Did an uncertain message go out? Read the chat back, match by order, never resend twice (DESIGN 4.5)."""
+    question = await hands.run(ask, message_id)
+    if question is not None:
+        await hands.call(partial(look_back, question), then=partial(judge, question))
+
+
+def ask(message_id: int) -> Question | None:
+    """What to look for; None when it is settled, or cannot be looked for yet (then it is due again)."""
     message = Message.objects.select_related("conversation", "number").filter(pk=message_id).first()
     if message is None or message.state not in {Message.State.SENDING, Message.State.UNKNOWN}:
-        return
+        return None
     now = timezone.now()
     claimed = message.claimed_at or message.created_at
     earliest = claimed + verdict_after(message)
     if message.state == Message.State.SENDING and now < earliest:
         intake.want("reconcile", message.pk, at=earliest)
-        return
+        return None
     if message.number.state != LinkState.OPEN:
         wait_or_park(message, now, claimed)
-        return
+        return None
+    return Question(message, message.conversation.reply_jid, claimed, now)
+
+
+def look_back(question: Question) -> tuple[list[Incoming], bool]:
+    """What the chat shows of ours since the claim, and whether reading back can be believed. Raises PortError."""
+    since = question.claimed - timedelta(minutes=2)
+    transport = transport_of(question.message.number)
+    seen = transport.recent(question.jid, since=since, until=question.asked, from_us=True)
+    return seen, has_canary(question.message, seen, question.claimed)
+
+
+def judge(question: Question, outcome: "Future[tuple[list[Incoming], bool]]") -> None:
+    """Found: sent. Not found in time, and reading back works: not sent. Else look again, until a person decides."""
+    message, claimed, now = question.message, question.claimed, question.asked
     try:
-        seen = transport_of(message.number).recent(
-            message.conversation.reply_jid, since=claimed - timedelta(minutes=2), until=now, from_us=True
-        )
-        canary = has_canary(message, seen, claimed)
+        seen, canary = outcome.result()
     except (PortError, Uncertain):
         wait_or_park(message, now, claimed)
         return
     with transaction.atomic():
         intake.locked(message.conversation_id)
-        message = Message.objects.select_for_update().get(pk=message_id)
-        if message.state not in {Message.State.SENDING, Message.State.UNKNOWN}:
+        message = Message.objects.select_for_update().get(pk=message.pk)
+        if message.state not in {Message.State.SENDING, Message.State.UNKNOWN} or message.claimed_at != (
+            question.message.claimed_at
+        ):
             return
         found = match(message, seen)
         if found is not None:
             intake.settle(message, provider_id=found.provider_id, sent_at=found.sent_at)
             metrics.incr("sdr_sends", outcome="found")
             return
-        if now < earliest or not canary:
+        if now < claimed + verdict_after(message) or not canary:
             message.state = Message.State.UNKNOWN
             message.save(update_fields=["state"])
             wait_or_park(message, now, claimed)
@@ -435,7 +603,7 @@ def not_sent(message: Message) -> None:
     conversation = message.conversation
     changed = conversation.epoch != message.epoch or conversation.owner != Conversation.Owner.AI
     newer = conversation.messages.filter(author=Message.Author.LEAD, seq__gt=message.seq).exists()
-    if message.author == Message.Author.AI and (changed or newer):
+    if message.author in intake.BY_ITSELF and (changed or newer):
         message.state, message.failure = Message.State.CANCELLED, "not_sent_and_outdated"
         message.save(update_fields=["state", "failure"])
         if not changed:
@@ -457,10 +625,11 @@ def wait_or_park(message: Message, now: datetime, claimed: datetime) -> None:
         return
     with transaction.atomic():
         conversation = intake.locked(message.conversation_id)
-        if conversation.needs_reason != "unknown_send":
-            conversation.needs_person_since = conversation.needs_person_since or now
-            conversation.needs_reason = "unknown_send"
-            conversation.save(update_fields=["needs_person_since", "needs_reason"])
+        unsettled = conversation.messages.filter(
+            pk=message.pk, state__in=[Message.State.SENDING, Message.State.UNKNOWN], claimed_at=message.claimed_at
+        )
+        if conversation.needs_reason != "unknown_send" and unsettled.exists():
+            intake.need(conversation, "unknown_send")
 
 
 # --- Numbers that come and go ---------------------------------------------------------------------------------------

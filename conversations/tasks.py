@@ -2,23 +2,40 @@
 
 from datetime import timedelta
 
-from conversations import invariants, links, media, sending, turns
+from conversations import invariants, lifecycle, links, media, sending, turns
 from sdr.lib import jobs
 
 
-@jobs.kind("turn", slots=64, share=32, policy=jobs.Policy(limit=timedelta(seconds=150)))
+def turn_died(work: jobs.Work, reason: str) -> None:
+    turns.died(int(work.ref), reason)
+
+
+@jobs.kind("turn", slots=64, share=32, policy=jobs.Policy(limit=timedelta(seconds=150)), on_dead=turn_died)
 async def turn(work: jobs.Work) -> None:
     await turns.take(int(work.ref), work.run)
 
 
-@jobs.kind("send", slots=64, share=32, policy=jobs.Policy(limit=timedelta(seconds=120)))
+def send_died(work: jobs.Work, reason: str) -> None:
+    sending.died(int(work.ref), reason)
+
+
+@jobs.kind("send", slots=64, share=32, policy=jobs.Policy(limit=timedelta(seconds=120)), on_dead=send_died)
 async def send(work: jobs.Work) -> None:
-    await sending.send_all(int(work.ref), work.run)
+    await sending.send_all(int(work.ref), work)
 
 
-@jobs.kind("reconcile", slots=8, share=4, policy=jobs.Policy(limit=timedelta(seconds=60)))
-def reconcile(work: jobs.Work) -> None:
-    sending.reconcile(int(work.ref))
+def reconcile_died(work: jobs.Work, reason: str) -> None:
+    sending.reconciliation_died(int(work.ref), reason)
+
+
+@jobs.kind("reconcile", slots=8, share=4, policy=jobs.Policy(limit=timedelta(seconds=60)), on_dead=reconcile_died)
+async def reconcile(work: jobs.Work) -> None:
+    await sending.reconcile(int(work.ref), work)
+
+
+@jobs.kind("tend", slots=4, share=2, policy=jobs.Policy(limit=timedelta(seconds=30)))
+def tend(work: jobs.Work) -> None:
+    lifecycle.tend(int(work.ref))
 
 
 @jobs.kind("wake", slots=4, share=2)

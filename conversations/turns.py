@@ -2,23 +2,37 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from conversations import intake, policy, settings_of, transcript
+from conversations import intake, policy, settings_of, transcript, wording
 from conversations.events import record
-from conversations.models import AgentVersion, Contact, Control, Conversation, EventName, Message, Number, Turn
+from conversations.models import (
+    AgentVersion,
+    Contact,
+    Control,
+    Conversation,
+    EventName,
+    Message,
+    Number,
+    OptOut,
+    Turn,
+)
 from conversations.ports import Brain, Context, Draft
 from sdr.lib import metrics
 
 BUBBLES_AT_MOST = 4
-UNDECIDED = frozenset({Turn.State.OPEN, Turn.State.SUPERSEDED})
+# What may be taken (again). A superseded one comes back when the newer message was deleted, a failed one by replay, and
+# a skipped one when the reason is gone: `open_turn` has just asked whether the AI may speak now.
+UNDECIDED = frozenset({Turn.State.OPEN, Turn.State.SUPERSEDED, Turn.State.SKIPPED, Turn.State.FAILED})
+RETAKEN_A_SECOND = 10  # conversations, when many may be answered at once again: newest first, paced
 
 
 class Run(Protocol):
@@ -34,6 +48,7 @@ class Opened:
     turn_id: int
     conversation_id: int
     token: UUID
+    revision: int
     context: Context
     brain: str
     timeout: timedelta
@@ -70,24 +85,35 @@ def open_turn(conversation_id: int) -> Opened | None:
         conversation = Conversation.objects.select_for_update().get(pk=conversation_id)
         number = Number.objects.get(pk=conversation.number_id)
         agent = settings_of.number(number)
-        up_to = newest_unanswered(conversation)
-        if up_to is None:
+        newest = unanswered(conversation).last()
+        if newest is None and conversation.owner == Conversation.Owner.AI and intake.rewind(conversation):
+            newest = unanswered(conversation).last()
+        if newest is None:
             return None
-        why = policy.silence(situation(contact, conversation, number, agent), timezone.now())
-        if why is not None:
-            skip(conversation, up_to, why)
-            return None
+        now = timezone.now()
+        is_paused = Control.objects.filter(paused_at__isnull=False).exists()
+        seen = situation(contact, conversation, number, agent, newest=newest, is_paused=is_paused, now=now)
+        if policy.silence(seen, now) is not None:
+            # Whoever switches the AI on retakes what was skipped. Read again behind them, or they would not see this.
+            number = Number.objects.select_for_update(no_key=True).get(pk=number.pk)
+            is_paused = Control.objects.select_for_update().filter(paused_at__isnull=False).exists()
+            seen = situation(contact, conversation, number, agent, newest=newest, is_paused=is_paused, now=now)
+            why = policy.silence(seen, now)
+            if why is not None:
+                skip(conversation, newest, why)
+                if why in policy.UNTIL_THE_CLOCK:
+                    wait_for_the_clock(conversation, contact, agent, seen, why)
+                return None
         if wait := cooldown_left(conversation, agent):
-            intake.want("turn", conversation.pk, at=timezone.now() + wait)
+            intake.want("turn", conversation.pk, at=now + wait)
             return None
         turn, _ = Turn.objects.get_or_create(
             conversation=conversation,
-            up_to_seq=up_to,
+            up_to_seq=newest.seq,
             epoch=conversation.epoch,
             defaults={"brain": agent.brain, "agent_version_id": agent.pk},
         )
         token = uuid4()
-        # A superseded one comes back when the newer message was deleted: then its own is the newest again.
         retaken = Turn.objects.filter(pk=turn.pk, state__in=UNDECIDED).update(
             state=Turn.State.OPEN, reason="", attempt_token=token, attempts=turn.attempts + 1
         )
@@ -97,30 +123,45 @@ def open_turn(conversation_id: int) -> Opened | None:
             turn_id=turn.pk,
             conversation_id=conversation.pk,
             token=token,
-            context=transcript.context(conversation, contact, agent, up_to=up_to),
+            revision=conversation.revision,
+            context=transcript.context(conversation, contact, agent, up_to=newest.seq),
             brain=agent.brain,
             timeout=timedelta(seconds=agent.turn_timeout_seconds),
         )
 
 
-def newest_unanswered(conversation: Conversation) -> int | None:
-    """Arrival number of the newest lead message above the watermark that wants an answer."""
-    newest = (
+def unanswered(conversation: Conversation) -> QuerySet[Message]:
+    """The lead's messages above the watermark that want an answer, by arrival."""
+    return (
         conversation.messages.filter(
             author=Message.Author.LEAD, seq__gt=conversation.watermark, deleted_at=None, is_backlog=False
         )
         .exclude(kind__in=intake.NO_TURN)
-        .order_by("-seq")
-        .first()
+        .order_by("seq")
     )
+
+
+def newest_unanswered(conversation: Conversation) -> int | None:
+    """Arrival number of the newest lead message above the watermark that wants an answer."""
+    newest = unanswered(conversation).last()
     return newest.seq if newest else None
 
 
-def situation(contact: Contact, conversation: Conversation, number: Number, agent: AgentVersion) -> policy.Situation:
+def situation(
+    contact: Contact,
+    conversation: Conversation,
+    number: Number,
+    agent: AgentVersion,
+    *,
+    newest: Message,
+    is_paused: bool,
+    now: datetime,
+) -> policy.Situation:
+    waited, stale_after = now - newest.created_at, timedelta(minutes=agent.backlog_minutes)
     return policy.Situation(
         mode=number.mode,
         mode_since=number.mode_since,
-        is_paused=Control.objects.filter(paused_at__isnull=False).exists(),
+        is_paused=is_paused,
         owner=conversation.owner,
         opted_out=contact.opted_out_at is not None,
         blocked=contact.blocked_at is not None,
@@ -132,29 +173,105 @@ def situation(contact: Contact, conversation: Conversation, number: Number, agen
         hours=agent.hours,
         time_zone=agent.time_zone,
         outside_hours=agent.outside_hours,
+        holidays=agent.holidays,
+        waited=waited,
+        stale_after=stale_after,
+        keeps_until_open=waited > stale_after and waits_for_the_clock(conversation, newest),
     )
 
 
-def skip(conversation: Conversation, up_to: int, why: policy.Silence) -> None:
-    """Record why nothing is said. What a person must see is handed to one; what may change by itself stays open."""
+def waits_for_the_clock(conversation: Conversation, newest: Message) -> bool:
+    """Its turn was put off until our hours."""
+    return conversation.turns.filter(
+        up_to_seq=newest.seq, epoch=conversation.epoch, state=Turn.State.SKIPPED, reason__in=policy.UNTIL_THE_CLOCK
+    ).exists()
+
+
+def skip(conversation: Conversation, newest: Message, why: policy.Silence) -> None:
+    """Record why nothing is said, and hand to a person what a person must see."""
     turn, made = Turn.objects.get_or_create(
         conversation=conversation,
-        up_to_seq=up_to,
+        up_to_seq=newest.seq,
         epoch=conversation.epoch,
         defaults={"state": Turn.State.SKIPPED, "reason": why},
     )
     if not made:
         Turn.objects.filter(pk=turn.pk, state__in=UNDECIDED).update(state=Turn.State.SKIPPED, reason=why)
     metrics.incr("sdr_turns", outcome=why)
-    if why in {policy.Silence.OPTED_OUT, policy.Silence.BLOCKED, policy.Silence.IGNORED}:
-        conversation.watermark = up_to
-        conversation.save(update_fields=["watermark"])
-        return
-    if conversation.needs_person_since is None:
-        conversation.needs_person_since, conversation.needs_reason = timezone.now(), why
-        conversation.save(update_fields=["needs_person_since", "needs_reason"])
+    if needs_person(why, conversation, newest):
+        intake.need(conversation, why)
     if why is policy.Silence.LOOP:
         intake.take_over(conversation, person_id=None, source="loop")
+
+
+def needs_person(why: policy.Silence, conversation: Conversation, newest: Message) -> bool:
+    """Somebody must look, unless nobody may answer, or the AI will as soon as we open."""
+    match why:
+        case policy.Silence.BLOCKED | policy.Silence.IGNORED | policy.Silence.HOURS | policy.Silence.AWAY:
+            return False
+        case policy.Silence.OPTED_OUT:  # their wish to be left alone needs nobody, what they write afterwards does
+            last = OptOut.objects.filter(contact_id=conversation.contact_id).order_by("-pk").first()
+            return last is None or last.message_id is None or newest.pk > last.message_id
+        case _:
+            return True
+
+
+def wait_for_the_clock(
+    conversation: Conversation, contact: Contact, agent: AgentVersion, seen: policy.Situation, why: policy.Silence
+) -> None:
+    """The turn is due again when the clock lets the AI speak. Who is told when that is, is told once a closed period.
+
+    What tells them is no move of the AI's: it counts for no loop and leaves the message unanswered.
+    """
+    now = timezone.now()
+    again = policy.may_speak_at(seen, now)
+    if again is not None:
+        intake.want("turn", conversation.pk, at=again)
+    else:
+        intake.need(conversation, why)
+    if why is not policy.Silence.AWAY or (conversation.away_until is not None and conversation.away_until > now):
+        return
+    conversation.away_until = again or now + timedelta(days=policy.HORIZON_DAYS)
+    conversation.save(update_fields=["away_until"])
+    text = wording.away(agent, language=contact.language or agent.language, again=again)
+    intake.say(conversation, text, sort="away", as_draft=seen.mode == Number.Mode.DRAFTS)
+
+
+def retake(reasons: set[policy.Silence], *, number: Number | None = None) -> int:
+    """The AI may speak again where it was silent for one of these reasons: its turns are due, newest first, paced.
+
+    Call in the transaction that changes it, holding the lock that `open_turn` reads the switch behind. Each turn asks
+    anew whether it may speak; where the lead has waited too long, it calls a person instead. Out: how many.
+    """
+    waiting = Conversation.objects.filter(
+        owner=Conversation.Owner.AI, turns__state=Turn.State.SKIPPED, turns__reason__in=reasons,
+        turns__epoch=F("epoch"), turns__up_to_seq__gt=F("watermark"),
+    )  # fmt: skip
+    if number is not None:
+        waiting = waiting.filter(number=number)
+    newest_first = dict.fromkeys(waiting.order_by("-last_lead_at", "-pk").values_list("pk", flat=True))
+    now = timezone.now()
+    due = {pk: now + timedelta(seconds=place / RETAKEN_A_SECOND) for place, pk in enumerate(newest_first)}
+    for pk in sorted(due):  # in one order everywhere, so that two who do this never wait for each other
+        intake.want("turn", pk, at=due[pk])
+    return len(due)
+
+
+def died(conversation_id: int, reason: str) -> None:
+    """The turn's late work was given up: its turn has failed, and a person is called. Safe to repeat."""
+    with transaction.atomic():
+        conversation = Conversation.objects.select_for_update().filter(pk=conversation_id).first()
+        newest = unanswered(conversation).last() if conversation is not None else None
+        if conversation is None or newest is None or conversation.owner != Conversation.Owner.AI:
+            return
+        turn, _ = Turn.objects.get_or_create(
+            conversation=conversation, up_to_seq=newest.seq, epoch=conversation.epoch, defaults={"reason": reason[:80]}
+        )
+        Turn.objects.filter(pk=turn.pk, state__in=UNDECIDED).update(
+            state=Turn.State.FAILED, reason=reason[:80], attempt_token=None
+        )
+        intake.need(conversation, "ai_failed")
+        metrics.incr("sdr_turns", outcome="died")
 
 
 def cooldown_left(conversation: Conversation, agent: AgentVersion) -> timedelta | None:
@@ -169,8 +286,9 @@ def cooldown_left(conversation: Conversation, agent: AgentVersion) -> timedelta 
 def apply(opened: Opened, draft: Draft) -> bool:
     """Write the move: messages, events, watermark, in one transaction. Out: whether it was ours to write.
 
-    Refused when the turn was retaken (another token), the owner changed (another epoch) or somebody answered. Newer
-    messages supersede the draft, unless the wait had already been pushed to its cap.
+    Refused when the turn was retaken (another token), the owner changed (another epoch) or somebody answered. What the
+    lead has changed or deleted meanwhile supersedes the draft, and so do newer messages, unless the wait had already
+    been pushed to its cap: it is thought over again once the lead has been quiet for the batching wait.
     """
     with transaction.atomic():
         conversation = Conversation.objects.select_for_update().filter(pk=opened.conversation_id).first()
@@ -184,10 +302,14 @@ def apply(opened: Opened, draft: Draft) -> bool:
             if conversation.owner == Conversation.Owner.AI and newest_unanswered(conversation) is not None:
                 intake.want("turn", conversation.pk)  # an opt-out elsewhere: it is to be said why nothing is said here
             return False
+        if conversation.revision != opened.revision:
+            close(turn, Turn.State.SUPERSEDED, reason="message_changed")
+            think_again(conversation)
+            return False
         newest = newest_unanswered(conversation)
-        if newest is not None and newest > turn.up_to_seq and not at_cap(conversation, turn):
+        if newest is not None and newest > turn.up_to_seq and not at_cap(conversation):
             close(turn, Turn.State.SUPERSEDED, reason="newer_message")
-            intake.want("turn", conversation.pk)
+            think_again(conversation)
             return False
         now = timezone.now()
         number = Number.objects.get(pk=conversation.number_id)
@@ -203,6 +325,9 @@ def apply(opened: Opened, draft: Draft) -> bool:
         conversation.last_ai_at = now
         conversation.ai_in_a_row += 1
         fields = ["seq", "watermark", "last_ai_at", "ai_in_a_row"]
+        if conversation.needs_reason in ANSWERED_BY_AI:
+            conversation.needs_person_since, conversation.needs_reason = None, ""
+            fields += ["needs_person_since", "needs_reason"]
         if needs_approval:
             conversation.needs_person_since = conversation.needs_person_since or now
             conversation.needs_reason = "draft_waits"
@@ -213,16 +338,31 @@ def apply(opened: Opened, draft: Draft) -> bool:
         if not needs_approval:
             intake.want("send", conversation.pk)
         if newest is not None and newest > turn.up_to_seq:
-            intake.want("turn", conversation.pk)
+            think_again(conversation)
     return True
 
 
-def at_cap(conversation: Conversation, turn: Turn) -> bool:
+# Why a person was called in the AI's place: settled when it does answer.
+ANSWERED_BY_AI = frozenset({*policy.Silence, "ai_failed"})
+
+
+def think_again(conversation: Conversation) -> None:
+    """Due once the lead has been quiet for the batching wait since the last word, bounded by the cap."""
+    waiting = list(unanswered(conversation))
+    if not waiting:
+        return
+    batching = timedelta(seconds=settings_of.number(conversation.number).batching_seconds)
+    last = waiting[-1]
+    quiet_at = max(last.created_at, last.edited_at or last.created_at)
+    quiet_at += policy.wait_for_more(last.text, batching=batching)
+    cap = waiting[0].created_at + batching * policy.PUSHES
+    intake.want("turn", conversation.pk, at=max(timezone.now(), min(quiet_at, cap)))
+
+
+def at_cap(conversation: Conversation) -> bool:
     """True when the oldest unanswered message has waited as long as batching may make it wait."""
     agent = settings_of.number(conversation.number)
-    oldest = (
-        conversation.messages.filter(author=Message.Author.LEAD, seq__gt=conversation.watermark).order_by("seq").first()
-    )
+    oldest = unanswered(conversation).first()
     cap = timedelta(seconds=agent.batching_seconds) * policy.PUSHES
     return oldest is not None and timezone.now() - oldest.created_at >= cap
 

@@ -101,7 +101,7 @@ def opted_out(*, language: str) -> str:
     """The one word to a lead who asked to be left alone."""
     with translation.override(known(language)):
         return gettext(
-            "Understood: you will get no more messages from us. If you ever change your mind, write “I want to come back”."
+            "Understood: we will not write to you again. If you ever change your mind, write “I want to come back”."
         )
 
 
@@ -113,7 +113,7 @@ def moment(at: datetime, time_zone: str) -> str:
 
 
 def known(language: str) -> str:
-    """The language of ours that is nearest: `pt-BR` and `pt-PT` are pt-br, what we do not speak is the first of ours."""
+    """The language of ours that is nearest: `pt-PT` is pt-br; what we do not speak, the first of ours."""
     try:
         return translation.get_supported_language_variant(language)
     except LookupError:

@@ -65,6 +65,9 @@ class Action(StrEnum):
     # Conversations
     CONVERSATION_TAKEN_OVER = "conversation.taken_over"
     CONVERSATION_GIVEN_BACK = "conversation.given_back"
+    CONVERSATION_CLOSED = "conversation.closed"
+    CONVERSATION_REOPENED = "conversation.reopened"
+    CONVERSATION_SNOOZED = "conversation.snoozed"
     DRAFT_APPROVED = "draft.approved"
     DRAFT_DISCARDED = "draft.discarded"
     MESSAGE_RETRIED = "message.retried"

@@ -94,25 +94,45 @@ def arrive(number: Number, event: Any, *, at: datetime | None = None) -> None:
         intake.handle(number, event, received_at=at or timezone.now())
 
 
-def drive(make: Callable[[Callable[..., Any]], Coroutine[Any, Any, None]]) -> None:
-    """Run a coroutine on a thread of its own while its database work runs here, in this test's transaction."""
-    wanted: queue.Queue[tuple[Callable[..., Any], tuple[Any, ...], Future[Any]] | None] = queue.Queue()
+class Hands:
+    """What late work may use, with its database work, and its calls, done one after the other in the test's thread."""
 
-    async def run(function: Callable[..., Any], *args: Any) -> Any:
+    def __init__(self) -> None:
+        self.wanted: queue.Queue[tuple[Callable[..., Any], tuple[Any, ...], Future[Any]] | None] = queue.Queue()
+
+    async def run(self, function: Callable[..., Any], *args: Any) -> Any:
         future: Future[Any] = Future()
-        wanted.put((function, args, future))
+        self.wanted.put((function, args, future))
         return await asyncio.wrap_future(future)
+
+    async def call(self, function: Callable[[], Any], *, then: Callable[[Future[Any]], Any]) -> Any:
+        def both() -> Any:
+            outcome: Future[Any] = Future()
+            try:
+                outcome.set_result(function())
+            except BaseException as error:
+                outcome.set_exception(error)
+            return then(outcome)
+
+        return await self.run(both)
+
+
+def drive(make: Callable[[Hands], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine on a thread of its own while its database work runs here, in this test's transaction."""
+    hands = Hands()
 
     def loop() -> None:
         try:
-            asyncio.run(make(run))
+            asyncio.run(make(hands))
         finally:
-            wanted.put(None)
+            hands.wanted.put(None)
 
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(loop)
-        while (item := wanted.get(timeout=30)) is not None:
+        while (item := hands.wanted.get(timeout=30)) is not None:
             function, args, future = item
+            if not future.set_running_or_notify_cancel():
+                continue
             try:
                 future.set_result(function(*args))
             except BaseException as error:
@@ -121,11 +141,15 @@ def drive(make: Callable[[Callable[..., Any]], Coroutine[Any, Any, None]]) -> No
 
 
 def turn(conversation: Conversation) -> None:
-    drive(lambda run: turns.take(conversation.pk, run))
+    drive(lambda hands: turns.take(conversation.pk, hands.run))
 
 
 def send(conversation: Conversation) -> None:
-    drive(lambda run: sending.send_all(conversation.pk, run))
+    drive(lambda hands: sending.send_all(conversation.pk, hands))
+
+
+def reconcile(message_id: int) -> None:
+    drive(lambda hands: sending.reconcile(message_id, hands))
 
 
 def the_conversation() -> Conversation:

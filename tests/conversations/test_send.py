@@ -1,5 +1,6 @@
 """A message leaves once or is parked with a reason; never twice."""
 
+from concurrent.futures import Future
 from datetime import timedelta
 
 import pytest
@@ -8,11 +9,11 @@ from django.utils import timezone
 
 from conversations import intake, sending
 from conversations.models import Conversation, Message, Number
-from conversations.ports import Ack, ChatAddress, LinkState, SentEcho, StatusUpdate, Uncertain
+from conversations.ports import Ack, ChatAddress, LinkState, Sent, SentEcho, StatusUpdate, Uncertain
 from orgs.models import Due
 from sdr.lib.errors import PortError
 from tests import fakes
-from tests.conversations.conftest import JID, arrive, incoming, ours, send, the_conversation, turn
+from tests.conversations.conftest import JID, arrive, incoming, ours, reconcile, send, the_conversation, turn
 
 
 @pytest.fixture
@@ -20,6 +21,12 @@ def queued(number: Number) -> Message:
     arrive(number, incoming())
     turn(the_conversation())
     return Message.objects.get(author="ai")
+
+
+def outcome_of(sent: Sent | None) -> "Future[Sent | None]":
+    outcome: Future[Sent | None] = Future()
+    outcome.set_result(sent)
+    return outcome
 
 
 def past_verdict() -> None:
@@ -66,7 +73,7 @@ def test_an_uncertain_send_is_found_in_the_chat(queued: Message) -> None:
     fakes.phone.script = [arrives_but_no_answer]
     send(queued.conversation)
     assert ours() == [("unknown", "ok")]
-    sending.reconcile(queued.pk)
+    reconcile(queued.pk)
     assert ours() == [("sent", "ok")]
     assert len(fakes.phone.sent) == 1
 
@@ -92,7 +99,7 @@ def test_no_verdict_before_its_time(queued: Message) -> None:
     fakes.phone.script = [Uncertain("timeout")]
     send(queued.conversation)
     canary()
-    sending.reconcile(queued.pk)
+    reconcile(queued.pk)
     assert Message.objects.get(pk=queued.pk).state == "unknown"
 
 
@@ -100,7 +107,7 @@ def test_no_verdict_without_a_canary(queued: Message) -> None:
     fakes.phone.script = [Uncertain("timeout")]
     send(queued.conversation)
     past_verdict()
-    sending.reconcile(queued.pk)
+    reconcile(queued.pk)
     assert Message.objects.get(pk=queued.pk).state == "unknown"
 
 
@@ -110,7 +117,7 @@ def test_what_was_not_sent_is_sent_once_more_and_then_parked(queued: Message) ->
         send(the_conversation())
         past_verdict()
         canary()
-        sending.reconcile(queued.pk)
+        reconcile(queued.pk)
         assert Message.objects.get(pk=queued.pk).state == expected
     assert Message.objects.get(pk=queued.pk).failure == "not_sent_twice"
     assert [jid for jid, _ in fakes.phone.sent if jid == JID] == []
@@ -123,16 +130,18 @@ def test_a_newer_message_makes_the_turn_anew_instead_of_a_resend(number: Number,
     past_verdict()
     canary()
     Due.objects.all().delete()
-    sending.reconcile(queued.pk)
+    reconcile(queued.pk)
     assert Message.objects.get(pk=queued.pk).state == "cancelled"
     assert "turn" in Due.objects.values_list("kind", flat=True)
 
 
 def test_whoever_was_frozen_before_the_call_does_not_make_it(queued: Message, monkeypatch: pytest.MonkeyPatch) -> None:
-    claim = sending.claim_next(queued.conversation_id)
-    assert claim is not None
-    monkeypatch.setattr("conversations.sending.time.monotonic", lambda: claim.claimed_at + 20)
-    sending.deliver(claim)
+    parcel = sending.next_parcel(queued.conversation_id)
+    assert parcel is not None
+    with monkeypatch.context() as later:
+        later.setattr("conversations.sending.time.monotonic", lambda: parcel.claim.claimed_at + 20)
+        assert sending.call(parcel) is None
+    sending.note(parcel.claim, outcome_of(None))
     assert fakes.phone.sent == []
     assert ours() == [("queued", "ok")]
 

@@ -134,8 +134,10 @@ def test_who_asks_to_be_left_alone_is(number: Number) -> None:
     arrive(number, incoming("Pare de me mandar mensagem!"))
     send(the_conversation())
     turn(the_conversation())
-    assert fakes.phone.sent == []
-    assert [state for state, _ in ours()] == ["cancelled"]
+    ((_, said),) = fakes.phone.sent
+    assert "quero voltar" in said
+    assert [state for state, _ in ours()] == ["cancelled", "sent"]
+    assert the_conversation().needs_person_since is None
 
 
 def test_two_bots_are_stopped(number: Number) -> None:

@@ -1,0 +1,194 @@
+"""Open, waiting, snoozed, closed, and what the clock changes by itself (PRODUCT 2, "State of a conversation").
+
+Verbs of people lock the conversation, compare, and write in one transaction. The clock's rules are one kind of late
+work per conversation, `tend`: it asks under the lock what holds now, and is due again when the next of them may hold.
+So news need not move it: whoever writes meanwhile only makes it find nothing to do.
+"""
+
+from datetime import datetime, timedelta
+from typing import cast
+
+from django.db import connection, transaction
+from django.db.models import F, Max
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from conversations import intake, settings_of
+from conversations.events import record
+from conversations.models import AgentVersion, Contact, Conversation, EventName, Message
+from orgs import audit
+from orgs.models import Org, Person, Refused
+
+LOOK_AGAIN = timedelta(hours=1)  # after a rule that holds but must wait for a person
+LONGEST_SNOOZE = timedelta(days=365)
+IDLE = frozenset({Conversation.Lifecycle.OPEN, Conversation.Lifecycle.WAITING_LEAD})
+
+
+# --- By a person ----------------------------------------------------------------------------------------------------
+@transaction.atomic
+def close(
+    conversation: Conversation,
+    person: Person,
+    *,
+    reason: Conversation.Closing,
+    seen_seq: int | None = None,
+    request: HttpRequest | None = None,
+) -> Conversation:
+    """It is over: nothing of the AI's leaves any more, nobody is needed. The lead's next message reopens it.
+
+    In: `seen_seq`, the arrival number of the last message the person saw. Raises Refused when the lead has written
+    since: their message would go unread. Closing what is closed changes nothing. Out: the locked row as it is now.
+    """
+    ours = intake.locked(conversation.pk)
+    if ours.lifecycle == Conversation.Lifecycle.CLOSED:
+        return ours
+    newer = ours.messages.filter(author=Message.Author.LEAD, deleted_at=None)
+    if seen_seq is not None and newer.filter(seq__gt=seen_seq).exists():
+        raise Refused("newer_message", _("The lead has just written again. Read it first."))
+    shut(ours, reason, person_id=person.pk)
+    note(audit.Action.CONVERSATION_CLOSED, ours, person, request=request, data={"reason": reason})
+    return ours
+
+
+@transaction.atomic
+def reopen(conversation: Conversation, person: Person, *, request: HttpRequest | None = None) -> Conversation:
+    """It goes on. What was said before it was closed stays answered. Out: the locked row as it is now."""
+    ours = intake.locked(conversation.pk)
+    if ours.lifecycle in IDLE:
+        return ours
+    ours.save(update_fields=intake.reopen(ours, settings_of.number(ours.number)))
+    tell(ours, person_id=person.pk)
+    note(audit.Action.CONVERSATION_REOPENED, ours, person, request=request)
+    return ours
+
+
+@transaction.atomic
+def snooze(
+    conversation: Conversation, person: Person, *, until: datetime, request: HttpRequest | None = None
+) -> Conversation:
+    """Out of the way until then, or until the lead writes; then a person is called.
+
+    In: `until`, aware. Raises Refused for a time that is past or more than a year ahead. Out: the locked row.
+    """
+    now = timezone.now()
+    if not now < until <= now + LONGEST_SNOOZE:
+        raise Refused("bad_time", _("Choose a time within the next year."))
+    ours = intake.locked(conversation.pk)
+    ours.lifecycle, ours.snoozed_until, ours.closed_reason = Conversation.Lifecycle.SNOOZED, until, ""
+    ours.needs_person_since, ours.needs_reason = None, ""
+    ours.save(update_fields=["lifecycle", "snoozed_until", "closed_reason", "needs_person_since", "needs_reason"])
+    intake.want_tending(ours)
+    tell(ours, person_id=person.pk)
+    note(audit.Action.CONVERSATION_SNOOZED, ours, person, request=request, data={"until": until.isoformat()})
+    return ours
+
+
+# --- By the clock ---------------------------------------------------------------------------------------------------
+def tend(conversation_id: int) -> None:
+    """Wake what was snoozed, give back what a person left, close what is long silent; then wait for the next."""
+    with transaction.atomic():
+        known = Conversation.objects.filter(pk=conversation_id).only("contact_id").first()
+        if known is None:
+            return
+        contact = Contact.objects.select_for_update(no_key=True).get(pk=known.contact_id)
+        conversation = intake.locked(conversation_id)
+        agent = settings_of.number(conversation.number)
+        now = timezone.now()
+        if (until := conversation.snoozed_until) is not None and until <= now:
+            wake(conversation, agent)
+        back_at = hand_back_at(conversation, agent)
+        if back_at is not None and back_at <= now and may_be_handed_back(conversation, contact):
+            intake.give_back(conversation, person_id=None, source="silence")
+            back_at = None
+        close_at = closing_at(conversation, agent)
+        if close_at is not None and close_at <= now and conversation.needs_person_since is None:
+            shut(conversation, Conversation.Closing.SILENCE, person_id=None)
+            close_at = None
+        times = [at for at in (conversation.snoozed_until, back_at, close_at) if at is not None]
+        if times:
+            first = min(times)
+            intake.want("tend", conversation.pk, at=first if first > now else now + LOOK_AGAIN)
+
+
+def wake(conversation: Conversation, agent: AgentVersion) -> None:
+    """The snooze is over: a person looks again."""
+    conversation.save(update_fields=intake.reopen(conversation, agent))
+    intake.need(conversation, "snooze_over")
+    tell(conversation, person_id=None)
+
+
+def hand_back_at(conversation: Conversation, agent: AgentVersion) -> datetime | None:
+    """When a person has been silent for so long that the AI goes on; None where it never does.
+
+    Counted from the takeover or their last message, whichever is later. Off where a person began the conversation.
+    """
+    if conversation.owner != Conversation.Owner.PERSON or not agent.hand_back_hours or person_began(conversation):
+        return None
+    spoke = conversation.messages.filter(author=Message.Author.PERSON, is_backlog=False)
+    taken = conversation.takeovers.filter(ended_at=None).aggregate(at=Max("started_at"))["at"]
+    last = max(filter(None, (taken, spoke.aggregate(at=Max("created_at"))["at"])), default=conversation.created_at)
+    return last + timedelta(hours=agent.hand_back_hours)
+
+
+def may_be_handed_back(conversation: Conversation, contact: Contact) -> bool:
+    """Nothing waits for this person but an answer, which the AI can give as well, and the AI may speak to the lead."""
+    is_free = conversation.needs_person_since is None or conversation.needs_reason in ANSWERABLE
+    return is_free and not contact.is_silenced
+
+
+ANSWERABLE = frozenset({"lead_waiting"})
+
+
+def person_began(conversation: Conversation) -> bool:
+    """The first word, by the provider's clock, was one of ours that a person wrote."""
+    first = conversation.messages.order_by(Coalesce(F("sent_at"), F("created_at")), "seq").first()
+    return first is not None and first.author == Message.Author.PERSON
+
+
+def closing_at(conversation: Conversation, agent: AgentVersion) -> datetime | None:
+    """When it has been silent for so long that it is closed; None while it is not open, or where that is off."""
+    if conversation.lifecycle not in IDLE or not agent.close_after_days:
+        return None
+    return conversation.last_message_at + timedelta(days=agent.close_after_days)
+
+
+# --- Both -----------------------------------------------------------------------------------------------------------
+def shut(conversation: Conversation, reason: Conversation.Closing, *, person_id: int | None) -> None:
+    """Close the locked conversation: the AI's words are withdrawn, a turn under way finds another epoch."""
+    intake.cancel_queued(conversation, why="closed")
+    conversation.lifecycle, conversation.closed_reason = Conversation.Lifecycle.CLOSED, reason
+    conversation.snoozed_until = None
+    conversation.needs_person_since, conversation.needs_reason, conversation.unread = None, "", 0
+    conversation.epoch += 1
+    conversation.watermark = conversation.seq
+    conversation.save(
+        update_fields=[
+            "lifecycle", "closed_reason", "snoozed_until", "needs_person_since", "needs_reason", "unread", "epoch",
+            "watermark",
+        ]
+    )  # fmt: skip
+    tell(conversation, person_id=person_id)
+    if conversation.owner == Conversation.Owner.PERSON:
+        intake.want_tending(conversation)
+
+
+def tell(conversation: Conversation, *, person_id: int | None) -> None:
+    """The fact that the conversation's state is another."""
+    record(
+        conversation, EventName.SESSION_UPDATED, person_id=person_id,
+        owner=conversation.owner, lifecycle=conversation.lifecycle,
+    )  # fmt: skip
+
+
+def note(
+    action: audit.Action,
+    conversation: Conversation,
+    person: Person,
+    *,
+    request: HttpRequest | None,
+    data: dict[str, object] | None = None,
+) -> None:
+    org = cast(Org, connection.tenant)  # type: ignore[attr-defined]  # django-tenants' wrapper has it
+    audit.record(action, request=request, org=org, person=person, target=f"conversation:{conversation.pk}", data=data)
