@@ -7,7 +7,7 @@ is the next one to come, "mañana" is tomorrow unless it is the morning. Everyth
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -47,12 +47,20 @@ class Mention:
     words: str = ""
 
 
+NUMERO = re.compile(r"\bn\s?[°o.]?\s?(?=\d)")
+
+
 def fold(text: str) -> str:
     """Lower case without accents, keycaps and decoration; punctuation and digits stay, spaces are single."""
     plain = unicodedata.normalize("NFKD", text.lower())
-    kept = "".join(" " if unicodedata.category(c) in {"So", "Sk"} else c for c in plain if not unicodedata.combining(c))
+    kept = "".join(
+        " " if unicodedata.category(c) in {"So", "Sk"} and c != "°" else c
+        for c in plain
+        if not unicodedata.combining(c)
+    )
     kept = kept.replace("\ufe0f", "").replace("\u20e3", "").replace("\u200d", "")
-    return " ".join(kept.replace("’", "'").split())
+    kept = NUMERO.sub("numero ", kept.replace("’", "'"))
+    return " ".join(kept.split())
 
 
 WORDS = {
@@ -71,13 +79,14 @@ MINUTES = {"meia": 30, "media": 30, "cuarto": 15, "quarto": 15, "thirty": 30, "f
 MINUTE = r"(?:[0-5]\d|meia|media|cuarto|quinze|quince|trinta|treinta|quarenta e cinco|cuarenta y cinco|thirty|fifteen)"
 DAYPART = (
     r"(?:(?:da|de|pela|a|na|de la|por la|en la|a la|in the|of the|at|this)\s+)?"
-    r"(manhazinha|manha|manana|tardezinha|tardinha|tarde|noitinha|noite|noche|morning|afternoon|evening|night|madrugada)\b"
+    r"(manhazinha|manha|manana|tardezinha|tardinha|tarde|noitinha|noite|noche|mornings?|afternoons?|evenings?|nights?|madrugada)\b"
 )
 PARTS = {
     "manhazinha": Part.MORNING, "manha": Part.MORNING, "manana": Part.MORNING, "morning": Part.MORNING,
     "madrugada": Part.MORNING, "tarde": Part.AFTERNOON, "tardinha": Part.AFTERNOON, "tardezinha": Part.AFTERNOON,
     "afternoon": Part.AFTERNOON, "noite": Part.EVENING, "noitinha": Part.EVENING, "noche": Part.EVENING,
-    "evening": Part.EVENING, "night": Part.EVENING,
+    "evening": Part.EVENING, "night": Part.EVENING, "mornings": Part.MORNING, "afternoons": Part.AFTERNOON,
+    "evenings": Part.EVENING, "nights": Part.EVENING,
 }  # fmt: skip
 WEEKDAYS = {
     0: "segunda lunes monday mon seg", 1: "terca martes tuesday tues tue", 2: "quarta miercoles wednesday wed",
@@ -105,13 +114,13 @@ _TIMES: list[tuple[str, str]] = [
     ("midnight", r"\b(?:meia[ -]?noite|media ?noche|midnight)\b"),
     ("half", rf"\bhalf\s+(?:past\s+)?({NUM})\b"),
     ("quarter", rf"\bquarter\s+(past|to)\s+({NUM})\b"),
-    ("clock", r"(?<![\d/])(\d{1,2})\s*(?::|h|hs|hrs)\s*([0-5]\d)\s*(?:h|hs|hrs|min)?\s*([ap])?\.?(?:m\b\.?)?(?![\d/])"),
+    ("clock", r"(?<![\d/])(\d{1,2})\s*(?::|h|hs|hrs)\s*([0-5]\d)\s*(?:(?:h|hs|hrs|min)\b)?\s*(?:([ap])\.?\s?m\b\.?)?(?![\d/])"),
     ("ampm", rf"\b({NUM})(?:\s+({MINUTE}))?\s*([ap])\.?\s?m\b\.?"),
     ("hours", rf"\b({NUM})\s*(?:hs|hrs|horas|hora|h|o'?clock)\b(?:\s+(?:e|y)\s+({MINUTE}))?(?:\s+{DAYPART})?"),
     ("and", rf"\b({NUM})\s+(?:e|y)\s+({MINUTE})\b(?:\s+{DAYPART})?"),
     ("daypart", rf"\b({NUM})(?:\s+em ponto|\s+en punto|\s+sharp)?\s+(?:da|de la|in the|at)\s+(manha|manana|tarde|noite|noche|morning|afternoon|evening|night)\b"),
     ("spoken", rf"\b({NUM})[ -](thirty|fifteen|trinta|treinta|forty[ -]five)\b"),
-    ("at", rf"\b(?:as|a las|a la|at|pelas|la pelas|das|umas|uns|by|tipo as|por volta das|around|sobre las)\s+({NUM})\b(?!\s*(?:/|de\s+(?:{MONTH})\b|pessoas|minut|dias|opc|%|mil))(?:\s+(?:e|y)\s+({MINUTE}))?(?:\s+{DAYPART})?"),
+    ("at", rf"\b(?:as|a las|a la|at|pelas|la pelas|umas|uns|by|tipo as|por volta das|around|sobre las|(?<=depois )das|(?<=antes )das|(?<=partir )das|(?<=apos )as|(?<=ate )as|(?<=antes )de las|(?<=despues )de las|(?<=partir )de las|hasta las|after|before|(?<=so )depois das)\s+({NUM})\b(?!\s*(?:/|de\s+(?:{MONTH})\b|pessoas|minut|dias|opc|%|mil))(?:\s+(?:e|y)\s+({MINUTE}))?(?:\s+{DAYPART})?"),
 ]  # fmt: skip
 TIMES = [(name, re.compile(pattern)) for name, pattern in _TIMES]
 
@@ -121,7 +130,7 @@ WEEKDAY = re.compile(
     rf"(?:[ ,]+({NEXT})\b)?"
 )
 DAY_AFTER = re.compile(r"\b(?:depois de amanha|dps de amanha|pasado manana|(?:the )?day after tomorrow)\b")
-TODAY = re.compile(r"\b(?:hoje|hj|hoy|today|tonight|daqui a pouco|ainda hoje|esta noche|esta tarde|hoje mesmo)\b")
+TODAY = re.compile(r"\b(?:hoje|hj|hoy|today|tonight|ainda hoje|esta noche|esta tarde|hoje mesmo)\b")
 TOMORROW = re.compile(r"\b(?:amanha|amnh|amn|tomorrow|tmrw|tmr|tomorow|manana)\b")
 DAY_MONTH = re.compile(r"\b(?:dia\s+)?(\d{1,2})\s*(?:/|-)\s*(\d{1,2})(?:\s*(?:/|-)\s*(\d{2,4}))?\b")
 DAY_OF_MONTH = re.compile(rf"\b(?:dia\s+)?(\d{{1,2}})(?:o|st|nd|rd|th)?\s+(?:de\s+|of\s+)?({MONTH})\b")
@@ -129,14 +138,16 @@ MONTH_DAY = re.compile(rf"\b({MONTH})\s+(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\b
 DAY = re.compile(
     r"\b(?:(?:no |o |el |pro |para o )?dia|on the|el)\s+(\d{1,2}|vinte e (?:um|dois|tres|quatro|cinco|seis|sete|oito|nove)|dez|onze|doze|quinze|vinte|trinta)(?:o|st|nd|rd|th)?\b(?!\s*(?:opc|h\b|:|horas|de la (?:tarde|manana|noche)))"
 )
+THE_DAY = re.compile(r"\bthe\s+([4-9]|[12]\d|3[01])(?:st|nd|rd|th)\b")
+FROM_ON = re.compile(r"\b(?:depois|a partir|antes|ate|despues|hasta|after|before|until|from)(?:\s+d[eo]|\s+del)?\s*$")
 OTHER_WEEK = re.compile(
     r"\b(?:semana que vem|semana q vem|outra semana|proxima semana|semana seguinte|next week|following week|"
     r"otra semana|semana que viene|another week|mes que vem|next month|proximo mes|mes que viene)\b"
 )
 PART = [
     (Part.AFTERNOON, re.compile(
-        r"\b(?:(?:depois|dps|apos) d?o? ?almoco|after lunch|despues del? (?:almuerzo|comida)|(?:fim|final|finzinho|comeco|inicio|meio) d[ae] tarde|fim de tarde|final de la tarde|end of the day)\b")),
-    (Part.MORNING, re.compile(r"\b(?:cedinho|bem cedo|cedo|temprano|early|primeira hora|primera hora|primeiro horario|first thing)\b(?!\s+d(?:a|e) (?:tarde|noite))")),
+        r"\b(?:(?:depois|dps|apos) d?o? ?almoco|(?:no|hora d[eo]|horario d[eo]) almoco|lunch ?time|(?:at|after|over) lunch|despues del? (?:almuerzo|comida)|(?:fim|final|finzinho|comeco|inicio|meio) d[ae] tarde|fim de tarde|final de la tarde|end of the day)\b")),
+    (Part.MORNING, re.compile(r"\b(?:cedinho|bem cedo|(?<!mais )cedo|(?<!mas )temprano|early|primeira hora|primera hora|primeiro horario|first thing)\b(?!\s+d(?:a|e) (?:tarde|noite))")),
     (Part.EVENING, re.compile(r"\b(?:tonight|esta noche|de noite|a noite|depois do expediente|apos o expediente|depois do trabalho|after work|despues del trabajo)\b")),
 ]  # fmt: skip
 NAMED_PART = re.compile(rf"\b{DAYPART}")
@@ -161,7 +172,7 @@ def mentions(text: str, *, now: datetime) -> list[Mention]:
         found += [Mention(Sort.PART, m.start(), m.end(), part, words=m.group()) for m in pattern.finditer(free)]
     free = _without(free, found)
     for match in NAMED_PART.finditer(free):
-        if not LATER.search(free[: match.start()]) and not LATER.search(free[: match.start(1)]):
+        if match.start() < match.start(1) or not LATER.search(free[: match.start()]):
             found.append(Mention(Sort.PART, match.start(), match.end(), PARTS[match.group(1)], words=match.group()))
     return sorted(found, key=lambda mention: mention.start)
 
@@ -182,7 +193,7 @@ def _without(text: str, spans: list[Mention]) -> str:
 
 
 def _time(name: str, match: re.Match[str], text: str) -> Mention | None:
-    groups = [group for group in match.groups()]
+    groups = match.groups()
     minute, part, half = 0, None, None
     match name:
         case "noon":
@@ -228,9 +239,9 @@ def _time(name: str, match: re.Match[str], text: str) -> Mention | None:
 def _outer_bound(text: str, match: re.Match[str]) -> str:
     """Whether a match that swallowed its preposition ("das 18h") belongs to "depois das", "antes das"."""
     before = text[: match.start()].rstrip()
-    if re.search(r"\b(?:depois|a partir|apos|despues de|after|so apos)$", before):
+    if re.search(r"\b(?:depois|a partir|apos|despues|after|so apos)$", before):
         return "after"
-    if re.search(r"\b(?:antes|ate|antes de|hasta|before|until)$", before):
+    if re.search(r"\b(?:antes|ate|hasta|before|until)$", before):
         return "before"
     return ""
 
@@ -247,6 +258,8 @@ def _days(text: str, *, now: datetime) -> Iterator[Mention]:
 
     def take(mention: Mention) -> Mention:
         nonlocal text
+        if mention.sort is Sort.DATE and FROM_ON.search(text[: mention.start]):
+            mention = replace(mention, sort=Sort.OTHER_WEEK)  # "from the tenth on": no day to offer, but another time
         text = _without(text, [mention])
         taken.append(mention)
         return mention
@@ -271,7 +284,7 @@ def _days(text: str, *, now: datetime) -> Iterator[Mention]:
             month, number_of_day = (one, other) if month_first else (other, one)
             if (day := _date(today, int(number_of_day), MONTH_OF[month])) is not None:
                 yield take(Mention(Sort.DATE, match.start(), match.end(), day, words=match.group()))
-    for match in list(DAY.finditer(text)):
+    for match in [*DAY.finditer(text), *THE_DAY.finditer(text)]:
         if (day := _next_day(today, _day_number(match.group(1)))) is not None:
             yield take(Mention(Sort.DATE, match.start(), match.end(), day, words=match.group()))
     for match in list(WEEKDAY.finditer(text)):
