@@ -1,8 +1,9 @@
 """An org's settings: name, address, language, time zone; and what only owners decide."""
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -11,7 +12,8 @@ from orgs.access import require_role
 from orgs.audit import Action, record
 from orgs.http import OrgRequest
 from orgs.middleware import has_mfa
-from orgs.models import Org, Role
+from orgs.models import Org, Refused, Role
+from orgs.models.people import lock_members
 from orgs.org_forms import MfaPolicyForm, OrgForm
 
 
@@ -24,6 +26,7 @@ def edit(request: OrgRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             with transaction.atomic():
+                lock_role(request, Role.ADMIN)
                 save_changes(request, org, form.changed_data)
         except IntegrityError:
             form.add_taken()
@@ -44,9 +47,23 @@ def security(request: OrgRequest) -> HttpResponse:
             messages.error(request, _("Turn on two-step sign-in for yourself first."))
         else:
             with transaction.atomic():
+                lock_role(request, Role.OWNER)
                 save_changes(request, org, form.changed_data)
             messages.success(request, _("Your changes are saved."))
     return redirect("orgs:settings", slug=request.org.slug)
+
+
+def lock_role(request: OrgRequest, role: Role) -> None:
+    """Lock the org and read one's role anew: it may have been taken away since the request began.
+
+    Only inside a transaction. Raises PermissionDenied when the role is too small by now, Http404 for a former member.
+    """
+    try:
+        [membership] = lock_members(request.org.pk, request.membership)
+    except Refused as refused:
+        raise Http404 from refused
+    if not membership.may(role):
+        raise PermissionDenied
 
 
 def save_changes(request: OrgRequest, org: Org, fields: list[str]) -> None:

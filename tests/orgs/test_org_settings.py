@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 
 from orgs.models import AuditEntry, Org, Person
+from orgs.org_forms import MfaPolicyForm, OrgForm
 from orgs.slugs import RESERVED, suggest_slug
 from tests.cast import PASSWORD
 
@@ -87,6 +88,27 @@ def test_it_is_for_administrators_of_the_org(
     assert client.post(URL, {**GIVEN, "name": "Mine"}).status_code == status
     acme.refresh_from_db()
     assert acme.name == "Acme"
+
+
+@pytest.mark.parametrize(("left", "status"), [("sdr", 403), (None, 404)])
+@pytest.mark.parametrize("page", ["", "security/"])
+def test_a_role_taken_away_meanwhile_counts(
+    sign_in: SignIn, ana: Person, acme: Org, monkeypatch: pytest.MonkeyPatch, page: str, left: str | None, status: int
+) -> None:
+    """Ana's role goes after the door has let her in and before the change is written."""
+    mine = acme.memberships.filter(person=ana)
+    heir = acme.memberships.exclude(person=ana).order_by("pk")[0]
+
+    def demote(form: OrgForm | MfaPolicyForm) -> None:
+        acme.memberships.filter(pk=heir.pk).update(role="owner")
+        mine.update(role=left) if left else mine.delete()
+
+    monkeypatch.setattr(OrgForm, "_post_clean", demote)
+    monkeypatch.setattr(MfaPolicyForm, "_post_clean", demote)
+    assert sign_in(ana).post(URL + page, {**GIVEN, "name": "Mine"}).status_code == status
+    acme.refresh_from_db()
+    assert (acme.name, acme.requires_mfa) == ("Acme", False)
+    assert not AuditEntry.objects.exists()
 
 
 def test_two_who_want_one_address_at_once_get_one_and_an_explanation(committed: None) -> None:
