@@ -30,7 +30,7 @@ from djstripe.models import APIKey, WebhookEndpoint
 from orgs import flags, staffing
 from orgs.admin import ADMINS, count_rows
 from orgs.context import in_org
-from orgs.models import AuditEntry, Flag, FlagOverride, Heartbeat, Invitation, Mail, Org, Person
+from orgs.models import AuditEntry, Flag, FlagOverride, Heartbeat, Invitation, Mail, Membership, Org, Person, Role
 from orgs.models.people import hash_token
 from orgs.staffing import StaffRole
 from sdr import staff
@@ -493,3 +493,9 @@ def test_what_the_staff_pages_need_is_allowed_there_and_nowhere_else(as_support:
     for path in ("/", "/accounts/login/", "/accounts/2fa/"):
         policy = as_support.get(path).headers["Content-Security-Policy"]
         assert "unsafe" not in policy, path
+
+
+def test_staff_without_an_org_land_on_their_pages(as_support: Client, support: Person, acme: Org) -> None:
+    assert as_support.get("/").headers["Location"] == "/staff/"
+    Membership.objects.create(org=acme, person=support, role=Role.VIEWER)
+    assert as_support.get("/").headers["Location"] == "/o/acme/"
