@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal import auth
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.core.cache import cache
 from django.db import connection
@@ -22,7 +24,14 @@ AUTHENTICATE, CODES = "/accounts/2fa/authenticate/", "/accounts/2fa/recovery-cod
 
 def totp(secret: str, step: int = 0) -> str:
     """The code an app shows now, or `step` half minutes from now."""
-    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30 + step)))
+    return str(format_hotp_value(hotp_value(secret, int(auth.time.time()) // 30 + step)))
+
+
+@pytest.fixture(autouse=True)
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock of codes stands still: no half minute ends between making a code and typing it."""
+    now = time.time()
+    monkeypatch.setattr(auth, "time", SimpleNamespace(time=lambda: now))
 
 
 @pytest.fixture
