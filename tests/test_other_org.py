@@ -218,7 +218,8 @@ def make_conversation(word: str) -> None:
     )
     MediaAsset.objects.create(pk=2, message_id=3, state="failed", file_name=f"{word}.txt")
     with connection.cursor() as cursor:  # ids were given by hand: the next one must not meet them
-        cursor.execute("SELECT setval(pg_get_serial_sequence('conversations_message', 'id'), 1000)")
+        for table in ("conversations_message", "conversations_number"):
+            cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), 1000)", [table])
         cursor.execute("SELECT setval(pg_get_serial_sequence('conversations_mediaasset', 'id'), 1000)")
 
 

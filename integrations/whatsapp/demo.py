@@ -10,10 +10,11 @@ from django.utils import timezone
 from conversations import links
 from conversations.models import AgentVersion, Number
 from conversations.ports import LinkUpdate
+from integrations.whatsapp import connect as wiring
 from integrations.whatsapp import simulator
 from integrations.whatsapp.auth import Proof
 from integrations.whatsapp.client import Evolution, Webhook
-from integrations.whatsapp.numbers import Provider, add_number, webhook_path
+from integrations.whatsapp.numbers import Provider, add_number
 from orgs import demo
 from orgs.context import in_org
 from orgs.models import ChannelAddress, Org
@@ -46,7 +47,17 @@ def seed() -> bool:
     is_new = number is None
     address = ChannelAddress.objects.get(org=org, number_id=number.pk) if number is not None else make_number(org)
     connect(org, address)
+    refresh(org)
     return is_new
+
+
+def refresh(org: Org) -> None:
+    """Numbers that somebody has added by hand: their server may have another port than last time, and so may we."""
+    with in_org(org):
+        for number in Number.objects.filter(is_ours=True, removed_at=None).exclude(instance=""):
+            links.want("look", number.pk)
+            if number.name != NAME and not number.intent:
+                wiring.want(number, Number.Intent.WEBHOOK)
 
 
 def make_number(org: Org) -> ChannelAddress:
@@ -58,10 +69,11 @@ def make_number(org: Org) -> ChannelAddress:
             NAME,
             proof=Proof.JWT,
             secret=secrets.token_urlsafe(JWT_KEY_BYTES),
-            provider=Provider(settings.STANDIN_URL, secrets.token_urlsafe(JWT_KEY_BYTES), instance),
+            provider=Provider(settings.EVOLUTION_URL, secrets.token_urlsafe(JWT_KEY_BYTES), instance),
         )
         with in_org(org):
-            Number.objects.filter(pk=address.number_id).update(phone=PHONE)
+            # At the installation's server, wherever that is next time; made by us, so it is also deleted by us.
+            Number.objects.filter(pk=address.number_id).update(phone=PHONE, provider_url="", is_ours=True)
             AgentVersion.objects.create(
                 state=AgentVersion.State.PUBLISHED, published_at=timezone.now(), time_zone=org.time_zone, **AGENT
             )
@@ -71,12 +83,12 @@ def make_number(org: Org) -> ChannelAddress:
 
 def connect(org: Org, address: ChannelAddress) -> None:
     """Make the instance unless it exists, and tell it the address of our door."""
-    webhook = Webhook(f"http://127.0.0.1:{settings.PORT}{webhook_path(address)}", {"jwt_key": address.secret})
+    webhook = Webhook(wiring.public_url(address), {"jwt_key": address.secret})
     with in_org(org):
         number = Number.objects.get(pk=address.number_id)
-        if number.provider_url != settings.STANDIN_URL:  # another port than last time
-            number.provider_url = settings.STANDIN_URL
-            number.save(update_fields=["provider_url"])
+        if number.provider_url:  # of a demo that was started before numbers knew the installation's server
+            number.provider_url, number.is_ours = "", True
+            number.save(update_fields=["provider_url", "is_ours"])
         owner = Evolution(settings.STANDIN_URL, settings.STANDIN_API_KEY)
         if not owner.instances(number.instance):
             owner.create(number.instance, token=number.provider_key, webhook=webhook, number=PHONE)

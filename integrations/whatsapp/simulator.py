@@ -84,7 +84,9 @@ def create_lead(request: HttpRequest) -> HttpResponse:
 @require_POST
 def pair(request: HttpRequest, instance: str) -> HttpResponse:
     """The company's phone scans the QR code that our product shows for this number."""
-    if control("POST", f"instances/{quote(instance, safe='')}/pairing", {}) is None:
+    number = "".join(filter(str.isdigit, request.POST.get("number", "")))
+    body = {"number": number} if number else {}
+    if control("POST", f"instances/{quote(instance, safe='')}/pairing", body) is None:
         messages.error(request, _("The code could not be scanned: ask for a new one in the connection page."))
     return redirect("simulator:index")
 
