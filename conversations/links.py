@@ -87,6 +87,7 @@ def open_up(number: Number, update: LinkUpdate) -> list[str]:
     else:
         number.lost_at = None
     want("wake", number.pk)
+    want("gaps", number.pk)  # what was said meanwhile: webhooks of it may have been lost
     return ["opened_at", "code", "code_at", "pairing_until", "own_jid", "phone", "lost_at"]
 
 

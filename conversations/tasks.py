@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from conversations import invariants, lifecycle, links, media, sending, turns
+from conversations import gaps, invariants, lifecycle, links, media, sending, turns
 from sdr.lib import jobs
 
 
@@ -48,6 +48,11 @@ def look(work: jobs.Work) -> None:
     links.look(int(work.ref))
 
 
+@jobs.kind(gaps.KIND, slots=4, share=2, policy=jobs.Policy(limit=timedelta(seconds=120), attempts=20))
+async def look_for_gaps(work: jobs.Work) -> None:
+    await gaps.look(int(work.ref), work)
+
+
 @jobs.kind("alert", slots=2, share=1)
 def alert(work: jobs.Work) -> None:
     links.alert(int(work.ref))
@@ -56,6 +61,11 @@ def alert(work: jobs.Work) -> None:
 @jobs.kind("media", slots=3, share=2, policy=jobs.Policy(limit=timedelta(seconds=90), attempts=media.TRIES + 2))
 def fetch_media(work: jobs.Work) -> None:
     media.fetch(int(work.ref), attempt=work.attempt)
+
+
+def ensure_gap_looks() -> int:
+    """Scheduled every two minutes."""
+    return gaps.ensure()
 
 
 def watch_invariants() -> dict[str, int]:

@@ -39,6 +39,7 @@ REPEATS = (
     Repeat("orgs: purge", "orgs.tasks.purge_orgs", 60),
     Repeat("integrations: prune", "integrations.tasks.prune", 60),
     Repeat("numbers: look", "conversations.links.look_at_all", 1),
+    Repeat("conversations: gaps", "conversations.tasks.ensure_gap_looks", 2),
     Repeat("conversations: invariants", "conversations.tasks.watch_invariants", 5),
 )
 

@@ -488,6 +488,7 @@ SIGNING_PROXY_KEYRING = [one for one in re.split(r"\s*,\s*", envsecret("SIGNING_
 if SIGNING_PROXY_URL and not SIGNING_PROXY_KEYRING:
     raise ImproperlyConfigured("SIGNING_PROXY_KEYRING is not set. SIGNING_PROXY_URL needs the proxy's master secrets.")
 SDR_TRANSPORT = "integrations.whatsapp.transport.for_number"
+SDR_GAP_SECONDS = envint("SDR_GAP_SECONDS", 240, minimum=1)  # between two looks for lost webhooks, per number
 SDR_PACING = envbool("SDR_PACING", True)  # off only to measure: numbers then send as fast as they can
 
 # --- Stripe (billing comes later; these must stand before the first migration) ----------------------------------

@@ -9,7 +9,17 @@ from typing import Any
 from django.utils import timezone
 
 from conversations.models import Number
-from conversations.ports import ChatAddress, Context, Draft, Incoming, LinkState, MessageKind, Sent
+from conversations.ports import (
+    ChatAddress,
+    Context,
+    Draft,
+    Incoming,
+    LinkState,
+    MessageKind,
+    ReadBack,
+    Sent,
+    StatusUpdate,
+)
 
 
 @dataclass
@@ -19,6 +29,8 @@ class Phone:
     sent: list[tuple[str, str]] = field(default_factory=list)  # (jid, text) in order
     files: list[tuple[bytes, dict[str, Any]]] = field(default_factory=list)  # content and options, in order
     log: list[Incoming] = field(default_factory=list)
+    ticks: list[StatusUpdate] = field(default_factory=list)
+    readings: list[tuple[datetime, datetime]] = field(default_factory=list)  # spans that were asked for
     script: list[Exception | Callable[[], None]] = field(default_factory=list)  # consumed one per send
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -74,6 +86,11 @@ class FakeTransport:
             for one in phone.log
             if one.chat.jid == jid and one.sent_at and since <= one.sent_at <= until and from_us in {None, one.from_us}
         ]
+
+    def read_back(self, *, since: datetime, until: datetime) -> ReadBack:
+        phone.readings.append((since, until))
+        found = [one for one in phone.log if one.sent_at and since <= one.sent_at <= until]
+        return ReadBack(tuple(sorted(found, key=lambda one: one.sent_at or since)), tuple(phone.ticks))
 
     def chats(self, *, limit: int) -> list[str]:
         return list(dict.fromkeys(one.chat.jid for one in reversed(phone.log)))[:limit]

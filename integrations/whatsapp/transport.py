@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from conversations.models import Number
-from conversations.ports import Incoming, LinkState, Sent, Unreadable
+from conversations.ports import Incoming, LinkState, ReadBack, Sent, StatusUpdate, Unreadable
 from integrations.whatsapp.client import Evolution
 from integrations.whatsapp.connect import client_of
-from integrations.whatsapp.wire import is_direct, moment, parse_record
+from integrations.whatsapp.wire import is_direct, moment, parse_record, parse_ticks
 from sdr.lib.errors import PortError
 
 PAGE_ROWS = 50
+READ_BACK_ROWS = 100
 MAX_PAGES = 20  # a thousand rows: more is not a gap but a history
 NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -73,6 +74,30 @@ class EvolutionTransport:
         # The sort is stable and the rows came newest first: messages of one second keep their order.
         found.reverse()
         return sorted(found, key=lambda message: message.sent_at or NEVER)
+
+    def read_back(self, *, since: datetime, until: datetime) -> ReadBack:
+        """One question for all chats (contract 6.4, "Reconciliation job"); groups and what nobody can read left out."""
+        messages: list[Incoming] = []
+        ticks: list[StatusUpdate] = []
+        pages = 1
+        for number in range(1, MAX_PAGES + 1):
+            page = self._evolution.find_messages(
+                self._instance, since=since, until=until, page=number, size=READ_BACK_ROWS
+            )
+            pages = page.pages
+            for record in page.records:
+                try:
+                    event = parse_record(record, own_jid=self._own_jid)
+                except Unreadable:
+                    continue
+                if isinstance(event, Incoming):
+                    messages.append(event)
+                    ticks += parse_ticks(record)
+            if number >= pages:
+                break
+        messages.reverse()
+        in_order = sorted(messages, key=lambda message: message.sent_at or NEVER)
+        return ReadBack(tuple(in_order), tuple(ticks), is_whole=pages <= MAX_PAGES)
 
     def chats(self, *, limit: int) -> list[str]:
         newest: dict[str, datetime] = {}

@@ -216,6 +216,14 @@ def parse_record(record: Any, *, own_jid: str = "") -> Event:
     return parse({"event": "messages.upsert", "data": record}, own_jid=own_jid)[0]
 
 
+def parse_ticks(record: Any) -> list[StatusUpdate]:
+    """The statuses that `findMessages` returns with a message (contract 6.4); unknown ones are left out."""
+    key = _object(_object(record).get("key"))
+    name, from_us = _text(key.get("id")), key.get("fromMe") is True
+    acks = (ACKS.get(_enum(row.get("status")).upper()) for row in _objects(_object(record).get("MessageUpdate")))
+    return [StatusUpdate(name, ack, from_us) for ack in acks if ack is not None] if name else []
+
+
 def is_direct(jid: str) -> bool:
     """Whether a JID is a person's: not a group's, a status post's, a newsletter's or an unknown server's."""
     return jid.endswith((PERSON, OPAQUE)) or (jid.isascii() and jid.isdigit())

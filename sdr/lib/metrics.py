@@ -50,6 +50,8 @@ COUNTERS = {
         Counter("sdr_turns", "Moves of the AI that ended.", ["outcome"]),
         Counter("sdr_sends", "Messages of ours, by what became of them.", ["outcome"]),
         Counter("sdr_number_changes", "Changes of a number's connection, by what it became.", ["state"]),
+        Counter("sdr_gap_looks", "Looks for webhooks that were lost, by how they ended.", ["outcome"]),
+        Counter("sdr_gaps", "What looks for lost webhooks found, by what became of it.", ["outcome"]),
         Counter("webhook_requests", "Webhooks of providers, by what became of them.", ["outcome"]),
         Counter("webhook_quarantined", "Authentic webhooks that could not be used.", ["reason"]),
         Counter("webhook_signature_failures", "Webhooks that did not prove where they come from."),
@@ -62,6 +64,7 @@ HISTOGRAMS = {
         Histogram("dep_duration_seconds", "Time of a call to another system.", ["dep", "op"], buckets=REQUEST_BUCKETS),
         Histogram("job_duration_seconds", "Time of a job.", ["kind"], buckets=JOB_BUCKETS),
         Histogram("sdr_decision_seconds", "Time from a turn being claimed to its reply decided.", buckets=JOB_BUCKETS),
+        Histogram("sdr_gap_seconds", "Age of messages when reading back found them.", buckets=JOB_BUCKETS),
         Histogram("job_wait_seconds", "Time from due to started.", ["kind"], buckets=JOB_BUCKETS),
         Histogram("sdr_ingestion_seconds", "Time from webhook to acknowledgement.", buckets=INGESTION_BUCKETS),
     )

@@ -21,7 +21,7 @@ from django.db import connection
 from django.test import override_settings
 from django.utils import timezone
 
-from conversations import invariants, links
+from conversations import gaps, invariants, links
 from conversations.models import AgentVersion, Conversation, MediaAsset, Message, Number
 from conversations.ports import Ack, LinkState
 from integrations.whatsapp.auth import Proof
@@ -68,7 +68,8 @@ class World:
 
     def is_quiet(self) -> bool:
         """Everything is read and done; what only looks again later does not count."""
-        return not Received.objects.exists() and not Due.objects.exclude(kind__in=["reconcile", "look"]).exists()
+        later = ["reconcile", "look", "gaps", "alert"]
+        return not Received.objects.exists() and not Due.objects.exclude(kind__in=later).exists()
 
     def settled(self) -> None:
         eventually(lambda: all(one.outcome != "pending" for one in self.evolution.webhooks) and self.is_quiet())
@@ -268,3 +269,71 @@ def test_it_keeps_a_picture_under_what_it_really_is(world: World, phone: str) ->
         assert sent.media is not None
         assert file.read() == sent.media.data
     assert asset.size == len(sent.media.data)
+
+
+@pytest.fixture
+def watchful(world: World, settings: Any) -> Iterator[None]:
+    """The gap detective looks every few seconds."""
+    settings.SDR_GAP_SECONDS = 4
+    with in_org(world.acme):
+        Number.objects.filter(pk=world.number_id).update(looked_at=None)
+        gaps.want(world.number_id)
+    yield
+    world.evolution.faults.__dict__.update(vars(Faults()))
+    with in_org(world.acme):
+        Due.objects.filter(kind=gaps.KIND).delete()
+
+
+def test_it_finds_and_answers_what_no_webhook_told(world: World, phone: str, watchful: None) -> None:
+    world.evolution.faults.swallow_events, world.evolution.faults.swallow_rate = ("messages.upsert",), 1.0
+    world.says(phone, "alguém aí?")
+    eventually(lambda: len(world.answers(phone)) == 1, within=20)
+    world.settled()
+    assert [author for author, _ in world.stored(phone)] == ["lead", "ai"]
+    with in_org(world.acme):
+        message = Message.objects.get(conversation__contact__phone=phone, author="lead")
+    assert (message.is_recovered, message.is_backlog) == (True, False)
+    assert world.conversation(phone).owner == Conversation.Owner.AI
+
+
+def test_it_finds_one_lost_among_many_that_came(world: World, phone: str, watchful: None) -> None:
+    world.evolution.faults.swallow_events, world.evolution.faults.swallow_rate = ("messages.upsert",), 0.3
+    world.evolution.faults.duplicate_rate = 0.3
+    world.evolution.faults.disorder_seconds = 0.5
+    texts = [f"mensagem {number}" for number in range(20)]
+    world.says(phone, *texts)
+    eventually(lambda: len([one for one in world.stored(phone) if one[0] == "lead"]) == len(texts), within=20)
+    world.settled()
+    assert sorted(text for author, text in world.stored(phone) if author == "lead") == sorted(texts)
+    lost = [one for one in world.evolution.webhooks if one.outcome == "swallowed" and phone.encode() in one.body]
+    with in_org(world.acme):
+        found = Message.objects.filter(conversation__contact__phone=phone, is_recovered=True).count()
+    assert found == len(lost) > 0
+
+
+def test_a_reply_on_the_phone_of_which_no_webhook_told_is_a_takeover(world: World, phone: str, watchful: None) -> None:
+    world.says(phone, "Oi")
+    eventually(lambda: len(world.answers(phone)) == 1)
+    world.settled()
+    world.evolution.faults.swallow_events, world.evolution.faults.swallow_next = ("messages.upsert",), 1
+    world.evolution.act(world.instance, phone, "company", text="Aqui é a Ana.")
+    eventually(lambda: world.conversation(phone).owner == Conversation.Owner.PERSON, within=20)
+    assert world.stored(phone)[-1] == ("person", "Aqui é a Ana.")
+
+
+def test_it_learns_that_an_answer_was_read_although_nobody_told(world: World, phone: str, watchful: None) -> None:
+    world.evolution.faults.swallow_events, world.evolution.faults.swallow_rate = ("messages.update",), 1.0
+    world.says(phone, "Oi")
+    eventually(lambda: len(world.answers(phone)) == 1)
+    with in_org(world.acme):
+        ours = Message.objects.filter(conversation__contact__phone=phone, author="ai")
+        eventually(lambda: ours.filter(ack=Ack.READ.rank).exists(), within=20)
+
+
+def test_what_was_said_while_the_number_was_away_comes_back(world: World, phone: str, watchful: None) -> None:
+    world.evolution.drop(world.instance)
+    eventually(lambda: link_state(world) == LinkState.CONNECTING)
+    world.says(phone, "vocês caíram?")
+    world.evolution.faults.swallow_events, world.evolution.faults.swallow_rate = ("messages.upsert",), 1.0
+    world.evolution.restore(world.instance)
+    eventually(lambda: len(world.answers(phone)) == 1, within=20)

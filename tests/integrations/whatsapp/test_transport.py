@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from conversations.ports import LinkState, MessageKind, Transport, Uncertain
+from conversations.ports import Ack, LinkState, MessageKind, Transport, Uncertain
 from integrations.whatsapp import client as module
+from integrations.whatsapp import transport as plug
 from integrations.whatsapp.client import Evolution, EvolutionError, NotOnWhatsApp, Webhook
 from integrations.whatsapp.standin import Options, SendFault, Standin, Tick
 from integrations.whatsapp.transport import EvolutionTransport
@@ -194,3 +195,40 @@ def test_a_number_s_life_from_creation_to_removal(evolution: Standin) -> None:
         server.delete("t_2")
         assert server.state("t_2") is LinkState.REMOVED
         assert server.instances("t_2") == []
+
+
+def test_it_reads_back_all_chats_with_their_ticks(evolution: Standin, transport: Transport) -> None:
+    evolution.says("t_1", LEAD, "um")
+    evolution.says("t_1", OTHER, "dois")
+    assert evolution.settle()
+    sent = transport.send_text(JID, "três")
+    since, now = recently()
+    until(lambda: len(transport.read_back(since=since, until=now).ticks) == 2)
+    reading = transport.read_back(since=since, until=now)
+    assert sorted((message.text, message.from_us) for message in reading.messages) == [
+        ("dois", False), ("três", True), ("um", False),
+    ]  # fmt: skip
+    assert {(tick.target_id, tick.ack) for tick in reading.ticks} == {
+        (sent.provider_id, Ack.DELIVERED), (sent.provider_id, Ack.READ),
+    }  # fmt: skip
+    assert reading.is_whole
+    assert transport.read_back(since=since - timedelta(days=2), until=since).messages == ()
+
+
+def test_it_says_when_one_reading_does_not_take_all(
+    evolution: Standin, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plug, "READ_BACK_ROWS", 10)
+    monkeypatch.setattr(plug, "MAX_PAGES", 3)
+    evolution.says("t_1", LEAD, *(f"mensagem {number}" for number in range(31)))
+    assert evolution.settle()
+    since, now = recently()
+    reading = transport.read_back(since=since, until=now)
+    assert (len(reading.messages), reading.is_whole) == (30, False)
+
+
+def test_it_knows_which_of_ours_whatsapp_refused(evolution: Standin, transport: Transport) -> None:
+    evolution.faults.next_sends = [SendFault.REJECTED]
+    sent = transport.send_text(JID, "Olá")
+    since, now = recently()
+    until(lambda: transport.read_back(since=since, until=now).refused == {sent.provider_id})
