@@ -1,6 +1,7 @@
 """Answering as a person: takes over, withdraws what the AI had waiting, and leaves once."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -148,3 +149,50 @@ def test_what_did_not_go_out_can_be_given_up(number: Number, sign_in: SignIn, be
     Conversation.objects.update(needs_person_since=timezone.now(), needs_reason="unknown_send")
     sign_in(beto).post(address(f"messages/{failed.pk}/discard/"))
     assert (ours(), the_conversation().needs_reason) == ([("cancelled", "Oi")], "")
+
+
+def test_a_click_about_an_earlier_failure_does_nothing(number: Number, sign_in: SignIn, beto: Person) -> None:
+    arrive(number, incoming())
+    replies.reply(the_conversation(), beto, text="Oi")
+    message = stuck(state="failed", failure="gone", attempts=1)
+    client = sign_in(beto)
+    assert '<input type="hidden" name="attempt" value="1">' in client.get(address("")).content.decode()
+    Message.objects.update(attempts=2)  # tried again, and failed again
+    client.post(address(f"messages/{message.pk}/retry/"), {"attempt": "1"})
+    assert ours() == [("failed", "Oi")]
+    client.post(address(f"messages/{message.pk}/retry/"), {"attempt": "2"})
+    assert ours() == [("queued", "Oi")]
+
+
+def test_a_person_says_that_it_did_arrive(number: Number, sign_in: SignIn, beto: Person) -> None:
+    arrive(number, incoming("Bom dia"))
+    replies.reply(the_conversation(), beto, text="Oi")
+    replies.reply(the_conversation(), beto, text="Segue")
+    claimed = timezone.now() - VERDICT_LATEST
+    message = Message.objects.get(text="Oi")
+    Message.objects.filter(pk=message.pk).update(state="unknown", attempts=1, claimed_at=claimed)
+    Conversation.objects.update(needs_person_since=timezone.now(), needs_reason="unknown_send")
+    Due.objects.all().delete()
+    answer = sign_in(beto).post(address(f"messages/{message.pk}/confirmation/"))
+    assert answer.status_code == 302
+    assert ours() == [("sent", "Oi"), ("queued", "Segue")]
+    assert the_conversation().needs_person_since is None
+    assert Due.objects.filter(kind="send").exists()
+    assert AuditEntry.objects.get(action="message.confirmed").data == {"id": message.pk}
+    send(the_conversation())
+    assert [text for _, text in fakes.phone.sent] == ["Segue"]  # the first was not sent again
+    # When the provider shows it after all, it is that one: no second bubble.
+    arrive(number, incoming("Oi", pid="LATE", from_us=True, sent_at=claimed + timedelta(seconds=5)))
+    assert ours() == [("sent", "Oi"), ("sent", "Segue")]
+    message.refresh_from_db()
+    assert message.provider_id == "LATE"
+
+
+def test_an_uncertain_message_is_not_to_be_decided_too_early(number: Number, beto: Person) -> None:
+    arrive(number, incoming())
+    message = replies.reply(the_conversation(), beto, text="Oi")
+    for fields in ({"state": "unknown", "claimed_at": timezone.now()}, {"state": "failed"}, {"state": "sent"}):
+        Message.objects.update(**fields)
+        with pytest.raises(Refused):
+            replies.confirm_sent(message, beto)
+    assert not AuditEntry.objects.filter(action="message.confirmed").exists()
