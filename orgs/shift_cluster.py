@@ -88,6 +88,17 @@ def waiting() -> int:
     return count
 
 
+def working() -> int:
+    """Shifts at work at present, over all machines."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
+            " WHERE locktype = 'advisory' AND classid = %s AND datname = current_database()",
+            [SLOT_LOCKS],
+        )
+        return int(cursor.fetchone()[0])
+
+
 @contextmanager
 def slot() -> Iterator[int | None]:
     """One of the MOST slots of the installation while the block runs, None when all are taken.

@@ -22,11 +22,11 @@ READY_SECONDS = 30
 
 
 @contextmanager
-def bench_database(name: str) -> Iterator[None]:
+def bench_database(name: str, *, settings: str = "tests.settings") -> Iterator[None]:
     """Django on a fresh database of an embedded cluster that keeps its promises (fsync on); dropped afterwards."""
     state = Path(__file__).resolve().parents[2] / ".state" / "bench"
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.environ |= {"ENVIRONMENT": "test", "DJANGO_SETTINGS_MODULE": "tests.settings", "TEST_DATABASE": name}
+    os.environ |= {"ENVIRONMENT": "test", "DJANGO_SETTINGS_MODULE": settings, "TEST_DATABASE": name}
     from sdr.local.embedded import Cluster
 
     cluster = Cluster(state)
@@ -59,7 +59,11 @@ def web_server(*, app: str = "sdr.asgi:application", **environment: str) -> Iter
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", app, "--port", str(port), "--no-proxy-headers"]
     process = subprocess.Popen(
-        [*command, "--no-access-log", "--log-level", "warning"], env=os.environ | environment, start_new_session=True
+        [*command, "--no-access-log", "--log-level", "warning"],
+        env=os.environ | environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL if "LOG_LEVEL" in environment else None,  # lines are written, but nobody reads them
     )
     try:
         deadline = time.monotonic() + READY_SECONDS
@@ -75,6 +79,35 @@ def web_server(*, app: str = "sdr.asgi:application", **environment: str) -> Iter
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
+
+
+@contextmanager
+def shift_workers(count: int = 2, **environment: str) -> Iterator[psutil.Process]:
+    """`manage.py shifts` as deployed, with that many workers, all of them at work. Out: its first process."""
+    from orgs import shift_cluster
+
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "shifts"],
+        env=os.environ | {"SHIFT_WORKERS": str(count)} | environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + READY_SECONDS
+        while shift_cluster.working() < count:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the workers did not start")
+            time.sleep(0.1)
+        yield psutil.Process(process.pid)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def family(process: psutil.Process) -> list[psutil.Process]:
+    """The process and everybody descended from it."""
+    return [process, *process.children(recursive=True)]
 
 
 @dataclass

@@ -112,7 +112,7 @@ def test_the_cluster_works_what_is_due_and_ends_soon_when_told_to(committed: Non
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        until(lambda: slots_taken() == 2)
+        until(lambda: shift_cluster.working() == 2)
         Due.objects.want(acme.pk, "turn", 10**9)  # a conversation that is gone: looked at, and done
         until(lambda: not Due.objects.exists())
         process.send_signal(signal.SIGTERM)
@@ -121,18 +121,8 @@ def test_the_cluster_works_what_is_due_and_ends_soon_when_told_to(committed: Non
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    assert slots_taken() == 0
+    assert shift_cluster.working() == 0
     assert calls() == 0  # none was made while stopping
-
-
-def slots_taken() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
-            " WHERE locktype = 'advisory' AND classid = %s AND datname = current_database()",
-            [shift_cluster.SLOT_LOCKS],
-        )
-        return int(cursor.fetchone()[0])
 
 
 def until(true: Callable[[], bool], *, within: float = 20.0) -> None:
