@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from conversations import media
+from conversations.models import Conversation
 from orgs.models import Refused
 
 REPLY_CHARS = 4096  # WhatsApp refuses longer texts
@@ -63,3 +64,25 @@ class ReplyForm(forms.Form):
         if self.errors and self.files.get("file"):
             self.add_error("file", forms.ValidationError(_("Then choose the file again."), code="choose_again"))
         return given
+
+
+# The clock alone closes for silence.
+CLOSINGS = [(value, word) for value, word in Conversation.Closing.choices if value != Conversation.Closing.SILENCE]
+SNOOZES = [("4", _("4 hours")), ("24", _("1 day")), ("72", _("3 days")), ("168", _("1 week"))]
+
+
+class ClosureForm(forms.Form):
+    """Why a conversation is over. `seen` is the last message that the page showed."""
+
+    reason = forms.ChoiceField(choices=CLOSINGS)
+    seen = forms.IntegerField(required=False, min_value=0)
+
+    def chosen(self) -> Conversation.Closing:
+        """The reason, once the form is valid."""
+        return Conversation.Closing(self.cleaned_data["reason"])
+
+
+class SnoozeForm(forms.Form):
+    """How long a conversation sleeps, in hours."""
+
+    hours = forms.ChoiceField(choices=SNOOZES)

@@ -89,6 +89,18 @@ def fetch(message_id: int, *, attempt: int) -> None:
     keep(asset, data)
 
 
+def died(message_id: int, reason: str) -> None:
+    """Fetching a file was given up: it is not to be had, and a person is told. Inside the org; safe to repeat."""
+    with transaction.atomic():
+        known = Message.objects.filter(pk=message_id).only("conversation_id").first()
+        if known is None:
+            return
+        conversation = intake.locked(known.conversation_id)
+        waiting = MediaAsset.objects.filter(message_id=message_id, state=MediaAsset.State.WANTED)
+        if waiting.update(state=MediaAsset.State.FAILED, failure=reason[:200]):
+            intake.need(conversation, "media_failed")
+
+
 def load(message: Message, asset: MediaAsset) -> bytes:
     """The bytes, one more than LARGEST_BYTES at most. Raises PortError."""
     if asset.path:

@@ -58,7 +58,14 @@ def alert(work: jobs.Work) -> None:
     links.alert(int(work.ref))
 
 
-@jobs.kind("media", slots=3, share=2, policy=jobs.Policy(limit=timedelta(seconds=90), attempts=media.TRIES + 2))
+def media_died(work: jobs.Work, reason: str) -> None:
+    media.died(int(work.ref), reason)
+
+
+@jobs.kind(
+    "media", slots=3, share=2, policy=jobs.Policy(limit=timedelta(seconds=90), attempts=media.TRIES + 2),
+    on_dead=media_died,
+)  # fmt: skip
 def fetch_media(work: jobs.Work) -> None:
     media.fetch(int(work.ref), attempt=work.attempt)
 

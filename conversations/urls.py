@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conversations.views import conversation, drafts, inbox, media, pause, replies, takeover
+from conversations.views import closure, conversation, drafts, inbox, media, pause, replies, snooze, takeover
 
 app_name = "conversations"
 urlpatterns = [
@@ -11,6 +11,9 @@ urlpatterns = [
     path("pause/end/", pause.end, name="pause_end"),
     path("<int:pk>/", conversation.show, name="conversation"),
     path("<int:pk>/replies/", replies.create, name="replies"),
+    path("<int:pk>/closure/", closure.create, name="closure"),
+    path("<int:pk>/closure/end/", closure.end, name="closure_end"),
+    path("<int:pk>/snooze/", snooze.create, name="snooze"),
     path("<int:pk>/takeover/", takeover.create, name="takeover"),
     path("<int:pk>/takeover/end/", takeover.end, name="takeover_end"),
     path("<int:pk>/messages/<int:message>/approval/", drafts.approve, name="approval"),

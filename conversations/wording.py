@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations.models import AgentVersion, Message
+from conversations.models import AgentVersion, Conversation, Message
 from conversations.policy import Silence
 from conversations.ports import Ack, MessageKind
 
@@ -75,6 +75,20 @@ KINDS: dict[str, str | Promise] = {
 def need(reason: str) -> str:
     """Why a person is needed."""
     return str(NEEDS.get(reason) or _("A person is needed"))
+
+
+def standing(conversation: Conversation) -> str:
+    """That it is closed, and why, or asleep, and until when; nothing while it is open."""
+    match conversation.lifecycle:
+        case Conversation.Lifecycle.CLOSED:
+            reason = conversation.get_closed_reason_display()
+            return gettext("Closed: %(reason)s") % {"reason": reason} if reason else gettext("Closed")
+        case Conversation.Lifecycle.SNOOZED if conversation.snoozed_until:
+            return gettext("Sleeps until %(when)s") % {
+                "when": moment(conversation.snoozed_until, timezone.get_current_timezone_name())
+            }
+        case _:
+            return ""
 
 
 def failure(reason: str) -> str:

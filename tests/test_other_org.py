@@ -46,8 +46,8 @@ from conversations.models import Contact, Conversation, MediaAsset, Message, Num
 from orgs import staffing
 from orgs.context import in_org
 from orgs.models import (
-    ChannelAddress,
     AuditEntry,
+    ChannelAddress,
     Due,
     Flag,
     FlagOverride,
@@ -296,6 +296,13 @@ PAGES: dict[str, Page] = {
     "o/<slug:slug>/inbox/<int:pk>/": Page({200}, {405}, Role.VIEWER, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/replies/": Page(
         {405}, {302}, Role.SDR, args=row_pk, body=lambda world: {"text": "Bom dia"}
+    ),
+    "o/<slug:slug>/inbox/<int:pk>/closure/": Page(
+        {405}, {302}, Role.SDR, args=row_pk, body=lambda world: {"reason": "spam"}
+    ),
+    "o/<slug:slug>/inbox/<int:pk>/closure/end/": Page({405}, {302}, Role.SDR, args=row_pk),
+    "o/<slug:slug>/inbox/<int:pk>/snooze/": Page(
+        {405}, {302}, Role.SDR, args=row_pk, body=lambda world: {"hours": "24"}
     ),
     "o/<slug:slug>/inbox/<int:pk>/takeover/": Page({405}, {302}, Role.SDR, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/takeover/end/": Page({405}, {302}, Role.SDR, args=row_pk),

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 
 from conversations import content, media, pause, replies, wording
 from conversations.access import get_conversation
-from conversations.forms import ReplyForm
+from conversations.forms import CLOSINGS, SNOOZES, ReplyForm
 from conversations.models import Conversation, MediaAsset, Message
 from conversations.views import inbox
 from orgs.access import require_role
@@ -142,7 +142,13 @@ def context_of(request: OrgRequest, conversation: Conversation) -> dict[str, Any
         "paused": paused,
         "before": before,
         "earlier": min(message.seq for message in shown) if len(page) > MESSAGES_PER_PAGE else "",
-        "version": version_of(bubbles, (str(conversation.contact), owner, need, paused is not None)),
+        "version": version_of(
+            bubbles, (str(conversation.contact), owner, need, paused is not None, wording.standing(conversation))
+        ),
+        "standing": wording.standing(conversation),
+        "closings": CLOSINGS,
+        "snoozes": SNOOZES,
+        "seen_seq": conversation.seq if not before else "",
         "may_write": request.membership.may(Role.SDR),
     }
 

@@ -5,7 +5,8 @@ import queue
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 import pytest
 from django.db import connection, transaction
@@ -18,6 +19,9 @@ from conversations.ports import ChatAddress, Incoming, LinkState, MessageKind
 from orgs.models import Org, Person
 from tests import fakes
 
+P = ParamSpec("P")
+T = TypeVar("T")
+V = TypeVar("V")
 JID = "5511999990001@s.whatsapp.net"
 
 
@@ -98,16 +102,16 @@ class Hands:
     """What late work may use, with its database work, and its calls, done one after the other in the test's thread."""
 
     def __init__(self) -> None:
-        self.wanted: queue.Queue[tuple[Callable[..., Any], tuple[Any, ...], Future[Any]] | None] = queue.Queue()
+        self.wanted: queue.Queue[tuple[Callable[[], Any], Future[Any]] | None] = queue.Queue()
 
-    async def run(self, function: Callable[..., Any], *args: Any) -> Any:
-        future: Future[Any] = Future()
-        self.wanted.put((function, args, future))
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        future: Future[T] = Future()
+        self.wanted.put((partial(function, *args, **kwargs), future))
         return await asyncio.wrap_future(future)
 
-    async def call(self, function: Callable[[], Any], *, then: Callable[[Future[Any]], Any]) -> Any:
-        def both() -> Any:
-            outcome: Future[Any] = Future()
+    async def call(self, function: Callable[[], T], *, then: Callable[[Future[T]], V]) -> V:
+        def both() -> V:
+            outcome: Future[T] = Future()
             try:
                 outcome.set_result(function())
             except BaseException as error:
@@ -130,11 +134,11 @@ def drive(make: Callable[[Hands], Coroutine[Any, Any, None]]) -> None:
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(loop)
         while (item := hands.wanted.get(timeout=30)) is not None:
-            function, args, future = item
+            function, future = item
             if not future.set_running_or_notify_cancel():
                 continue
             try:
-                future.set_result(function(*args))
+                future.set_result(function())
             except BaseException as error:
                 future.set_exception(error)
         done.result()
