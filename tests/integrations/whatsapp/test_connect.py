@@ -7,13 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
 from django.test import RequestFactory
 from django.utils import timezone
 
-from conversations import links
 from conversations.models import Contact, Conversation, Number
-from conversations.ports import LinkState, LinkUpdate, PairingCode
+from conversations.ports import LinkState, PairingCode
 from integrations.models import Quarantine
 from integrations.whatsapp import changes, connect
 from integrations.whatsapp.client import EvolutionError
