@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from conversations import pause
 from conversations.models import Number
 from conversations.ports import LinkState
 from integrations.whatsapp import auth, connect
@@ -89,14 +90,13 @@ def has_server(number: Number) -> bool:
 
 
 def set_mode(request: OrgRequest, number: Number, mode: Number.Mode) -> None:
-    """How far the AI is live on this number. "Only new contacts" counts from now."""
+    """How far the AI is live on this number. "Only new contacts" counts from now; raised, what waits is answered."""
     with transaction.atomic():
         number = live(number)
         if number.mode == mode:
             return
-        was, number.mode = number.mode, mode
-        number.mode_since = timezone.now()
-        number.save(update_fields=["mode", "mode_since"])
+        was = number.mode
+        number = pause.set_mode(number, mode)
         note(request, Action.NUMBER_MODE_CHANGED, number, was=was, mode=mode.value)
 
 
