@@ -1,0 +1,175 @@
+"""What the offline brain says next: one question at a time, never twice, and it knows when to stop (PRODUCT 2)."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from conversations.playbook import dialogue, wording
+from conversations.playbook.dialogue import Reading
+from conversations.ports import (
+    AnswerFound,
+    Asked,
+    Context,
+    Decision,
+    Known,
+    KnownAnswer,
+    Line,
+    Persona,
+    Snippet,
+    Wish,
+)
+from conversations.qualification import STAGES
+
+NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
+
+
+def context(*texts: tuple[str, str], **fields: Any) -> Context:
+    lines = tuple(Line(n, author, text, NOW + timedelta(seconds=n)) for n, (author, text) in enumerate(texts, start=1))
+    values: dict[str, Any] = {
+        "lines": lines or (Line(1, "lead", "Oi", NOW),), "language": "pt-br", "business": "Padaria Sol",
+        "disclosure": "Sou o assistente da Padaria Sol.", "is_first_reply": False, "conversation_id": 7,
+    }  # fmt: skip
+    return Context(**values | fields)
+
+
+def reading(intent: str = "answer", **fields: Any) -> Reading:
+    return Reading(intent=intent, **{"language": "pt-br"} | fields)
+
+
+def text_of(decision: Decision) -> str:
+    return " ".join(decision.bubbles)
+
+
+def test_the_first_reply_says_who_we_are_greets_and_asks() -> None:
+    decision = dialogue.reply(context(is_first_reply=True, contact_name="Maria Souza"), reading("greeting"))
+    assert decision.bubbles[0] == "Sou o assistente da Padaria Sol."
+    assert "Maria" in decision.bubbles[1]
+    assert "Souza" not in decision.bubbles[1]
+    assert decision.asks is not None
+    assert decision.bubbles[1].endswith(decision.asks.text)
+
+
+@pytest.mark.parametrize("language", wording.LANGUAGES)
+def test_a_whole_talk_asks_one_question_a_turn_and_none_twice(language: str) -> None:
+    lines: list[tuple[str, str]] = []
+    known = Known()
+    asked: list[str] = []
+    for turn in range(30):
+        lines.append(("lead", f"resposta {turn}"))
+        now = context(*lines, language=language, known=known, is_first_reply=turn == 0, disclosure="")
+        decision = dialogue.reply(now, reading(language=language))
+        assert text_of(decision).count("?") <= 1 + (turn == 0)
+        if decision.asks is None:
+            assert decision.handoff == "talk_complete"
+            break
+        asked.append(decision.asks.text)
+        lines.append(("ai", text_of(decision)))
+        known = replace(known, asked=(*known.asked, decision.asks))
+    else:
+        pytest.fail("it never ends")
+    assert len(asked) == len(set(asked)) > len(STAGES)
+    lines += [("ai", text_of(decision)), ("lead", "ok")]
+    after = dialogue.reply(context(*lines, language=language, known=known), reading(language=language))
+    assert after.bubbles == ()
+
+
+def test_it_asks_the_first_incomplete_stage_by_the_orgs_own_questions() -> None:
+    persona = Persona(questions={"problem": ["Onde dói mais?"]})
+    facts = {"name": "Ana", "company": "Sol", "timeline": "já", "budget": "mil", "decision_maker": True}
+    known = Known(answers=(KnownAnswer(1, "situation", "8"), KnownAnswer(2, "situation", "caderno")), facts=facts)
+    assert dialogue.reply(context(persona=persona, known=known), reading()).asks == Asked("problem", "Onde dói mais?")
+
+
+def test_what_was_told_in_this_very_turn_is_not_asked_again() -> None:
+    finds = tuple(AnswerFound("situation", 1, quote) for quote in ("8 pessoas", "caderno"))
+    decision = dialogue.reply(context(known=Known(facts=dict.fromkeys(("name", "company"), "x"))), reading(finds=finds))
+    assert decision.asks is not None
+    assert decision.asks.about not in {"situation", "fact:name", "fact:company"}
+
+
+def test_it_never_asks_for_a_fact_it_knows() -> None:
+    answers = tuple(KnownAnswer(n, "situation", "x") for n in range(10))
+    facts = {"name": "Ana", "timeline": "já", "budget": "mil", "decision_maker": True}
+    decision = dialogue.reply(context(known=Known(answers=answers, facts=facts)), reading())
+    assert decision.asks == Asked("fact:company", "Qual é o nome da empresa?")
+
+
+@pytest.mark.parametrize(
+    ("fields", "wish", "asks"),
+    [
+        ({"opt_out": True}, Wish.OPT_OUT, None),
+        ({"opt_out": None}, Wish.DOUBTFUL_OPT_OUT, "confirm:opt_out"),
+        ({"wants_human": True}, Wish.HUMAN, None),
+        ({"wants_human": None}, Wish.DOUBTFUL_HUMAN, "confirm:human"),
+    ],
+)
+def test_wishes_come_first_and_doubtful_ones_are_asked_about(fields: Any, wish: Wish, asks: str | None) -> None:
+    decision = dialogue.reply(context(), reading(**fields))
+    assert (decision.wish, decision.asks and decision.asks.about) == (wish, asks)
+    assert text_of(decision).count("?") == (1 if asks else 0)
+
+
+@pytest.mark.parametrize(
+    ("about", "wish"), [("confirm:opt_out", Wish.OPT_OUT), ("confirm:human", Wish.HUMAN)]
+)  # fmt: skip
+def test_a_yes_to_the_confirming_question_is_the_wish_and_it_is_asked_once(about: str, wish: Wish) -> None:
+    known = Known(asked=(Asked(about, "?"),))
+    assert dialogue.reply(context(known=known), reading(says_yes=True)).wish is wish
+    again = dialogue.reply(context(known=known), reading(says_yes=False, opt_out=None, wants_human=None))
+    assert again.asks is None or again.asks.about != about
+
+
+def test_it_says_when_people_are_back() -> None:
+    back = context(now=NOW, back_at=NOW + timedelta(hours=20))
+    assert "amanhã às 11:00" in text_of(dialogue.reply(back, reading(wants_human=True)))
+
+
+def test_a_known_answer_is_quoted_and_cited_before_the_next_question() -> None:
+    snippets = (Snippet(4, "Preços", "", "O plano básico custa R$ 90 por mês."),)
+    decision = dialogue.reply(context(snippets=snippets), reading("question", knows_answer=True))
+    assert decision.passages == (4,)
+    assert text_of(decision).startswith("O plano básico custa R$ 90 por mês.")
+    assert decision.asks is not None
+
+
+def test_what_is_not_known_is_said_and_left_for_a_person() -> None:
+    snippets = (Snippet(4, "Preços", "", "O plano básico custa R$ 90 por mês."),)
+    decision = dialogue.reply(context(snippets=snippets), reading("question", knows_answer=False))
+    assert (decision.passages, decision.handoff) == ((), "unknown_answer")
+    assert "90" not in text_of(decision)
+
+
+@pytest.mark.parametrize(
+    ("fields", "handoff"),
+    [({"is_hostile": True}, "hostile"), ({"intent": "not_interested"}, ""), ({"intent": "off_topic"}, "")],
+)
+def test_polite_ends_ask_nothing(fields: Any, handoff: str) -> None:
+    decision = dialogue.reply(context(), reading(**fields))
+    assert (decision.asks, decision.handoff, text_of(decision).count("?")) == (None, handoff, 0)
+    assert decision.bubbles
+
+
+def test_thanks_after_a_question_need_no_words() -> None:
+    talk = context(("ai", "Como cuidam disso hoje?"), ("lead", "obrigada"))
+    assert dialogue.reply(talk, reading("thanks")).bubbles == ()
+
+
+def test_a_qualified_lead_is_handed_to_people_once() -> None:
+    known = Known(is_qualified=True)
+    first = dialogue.reply(context(("lead", "isso"), known=known), reading())
+    assert first.handoff == "qualified"
+    later = context(("lead", "isso"), ("ai", text_of(first)), ("lead", "beleza"), known=known)
+    assert dialogue.reply(later, reading()).handoff != "qualified"
+
+
+def test_a_retaken_turn_says_the_same() -> None:
+    talk = context(("lead", "são 8 pessoas"))
+    assert dialogue.reply(talk, reading()) == dialogue.reply(talk, reading())
+
+
+@pytest.mark.parametrize("language", wording.LANGUAGES)
+def test_every_language_says_everything(language: str) -> None:
+    assert set(wording.SAY[language]) == set(wording.SAY["pt-br"])
+    assert set(wording.QUESTIONS[language]) == set(wording.QUESTIONS["pt-br"])
