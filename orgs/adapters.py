@@ -5,15 +5,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.internal.flows.login import get_authentication_records, record_authentication
+from allauth.account.internal.flows.reauthentication import get_reauthentication_flows, resume_request
 from allauth.account.models import EmailAddress
-from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import translation
+from django.utils.translation import gettext as _
 from rest_framework import status
 
 from orgs import mail
@@ -21,6 +26,7 @@ from orgs.models import Person
 from sdr.lib import secrets
 
 NAME_LIMIT = 120  # characters, as the column
+PROVE = "prove"  # a process of ours beside allauth's "login" and "connect"
 PROOFS = frozenset({"password", "socialaccount", "mfa"})
 
 
@@ -50,7 +56,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         fresh = time.time() - settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
         if any(record["at"] > fresh for record in records if record.get("method") in PROOFS):
             return False
+        if user.is_authenticated and not get_reauthentication_flows(user) and may_prove_by_google(user):
+            raise ReauthenticationRequired  # allauth takes who has neither password nor second step for proven
         return bool(super().is_reauthentication_required(app=app, **options))
+
+    def get_reauthentication_methods(self, user: Person | AnonymousUser) -> list[dict[str, Any]]:
+        """How the person may prove again who they are, the usual first: allauth's ways, then their Google account."""
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        if isinstance(user, Person) and may_prove_by_google(user):
+            entry = {"id": "google", "description": _("Use your Google account"), "url": reverse("google_proof")}
+            methods.append(entry)
+        return methods
 
     def send_mail(self, template_prefix: str, email: str, context: Mapping[str, Any]) -> None:
         """Every e-mail of allauth goes through `orgs.mail`, in the person's language, a stranger's in the page's."""
@@ -63,6 +79,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             language=person.language if person else translation.get_language() or "",
             person=person,
         )
+
+
+def may_prove_by_google(person: Person) -> bool:
+    """Whether Google is configured and the person has an account of theirs connected."""
+    if not settings.SOCIALACCOUNT_PROVIDERS["google"]["APPS"]:
+        return False
+    return bool(SocialAccount.objects.filter(user=person, provider="google").exists())
 
 
 def person_of(email: str, context: Mapping[str, Any]) -> Person | None:
@@ -88,7 +111,13 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         return [app for apps in found.values() for app in apps]
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
-        """An address that Google has not verified proves nothing: refuse, unless the account is connected already."""
+        """An address that Google has not verified proves nothing: refuse, unless the account is connected already.
+
+        The process "prove" signs nobody in: it notes that the person who is signed in has shown the Google account
+        that was theirs before, or refuses another one.
+        """
+        if sociallogin.state.get("process") == PROVE:
+            raise ImmediateHttpResponse(self.prove(request, sociallogin))
         if sociallogin.is_existing and not sociallogin._did_authenticate_by_email:
             return
         if sociallogin.state.get("process") == "connect":
@@ -96,6 +125,16 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         if not any(address.verified for address in sociallogin.email_addresses):
             page = render(request, "socialaccount/unverified.html", status=status.HTTP_403_FORBIDDEN)
             raise ImmediateHttpResponse(page)
+
+    def prove(self, request: HttpRequest, sociallogin: Any) -> HttpResponse:
+        """On to what the proof was asked for, or 403 for an account that is not connected to the person."""
+        known = sociallogin.is_existing and not sociallogin._did_authenticate_by_email
+        if not (request.user.is_authenticated and known and sociallogin.user == request.user):
+            return render(request, "socialaccount/other_account.html", status=status.HTTP_403_FORBIDDEN)
+        uid = sociallogin.account.uid
+        record_authentication(request, request.user, "socialaccount", provider="google", uid=uid, reauthenticated=True)
+        asked_for = sociallogin.get_redirect_url(request) or reverse("account:profile")
+        return resume_request(request) or redirect(asked_for)
 
     def populate_user(self, request: HttpRequest, sociallogin: Any, data: Mapping[str, Any]) -> Person:
         """A new person named as at Google, in the language they are reading."""

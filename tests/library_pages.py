@@ -140,6 +140,7 @@ LIBRARY: dict[str, LibraryPage] = {
     "accounts/google/login/": LibraryPage((404, 404), (404, 404)),
     "accounts/google/login/callback/": LibraryPage((404, 405), (404, 405)),
     "accounts/google/login/token/": LibraryPage((404, 404), (404, 404)),
+    "accounts/google/proof/": LibraryPage((404, 405), (302, 405)),
     "accounts/3rdparty/": LibraryPage((200, 200), body=foreign_account),
     "accounts/3rdparty/login/cancelled/": LibraryPage((200, 405), (200, 405)),
     "accounts/3rdparty/login/error/": LibraryPage((401, 405), (401, 405)),

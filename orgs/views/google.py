@@ -2,17 +2,26 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
+from allauth.account.adapter import get_adapter
+from allauth.account.utils import get_next_redirect_url
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.internal import jwtkit
 from allauth.socialaccount.providers.google.views import GoogleOAuth2Adapter
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_safe
+
+from orgs.adapters import PROVE, may_prove_by_google
+from orgs.models import Person
 
 View = Callable[..., HttpResponseBase]
 
@@ -86,6 +95,26 @@ def when_configured(view: View) -> View:
 
 login = require_http_methods(["GET", "POST"])(never_cache(when_configured(OAuth2LoginView.adapter_view(GoogleAdapter))))
 callback = require_GET(never_cache(when_configured(OAuth2CallbackView.adapter_view(GoogleAdapter))))
+
+
+@require_safe
+@never_cache
+@login_required
+def prove(request: HttpRequest) -> HttpResponse:
+    """Where one proves again who one is, by the Google account that is connected. Http404 for who has none."""
+    if not may_prove_by_google(cast(Person, request.user)):
+        raise Http404
+    query = {"process": PROVE, "next": get_next_redirect_url(request) or reverse("account:profile")}
+    methods = get_adapter().get_reauthentication_methods(request.user)
+    context = {
+        "google_url": f"{reverse('google_login')}?{urlencode(query)}",
+        "reauthentication_alternatives": [
+            {**method, "url": f"{method['url']}?{urlencode({'next': query['next']})}"}
+            for method in methods
+            if method["url"] != request.path
+        ],
+    }
+    return render(request, "socialaccount/prove.html", context)
 
 
 def by_token(request: HttpRequest) -> HttpResponseBase:

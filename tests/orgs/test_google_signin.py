@@ -1,6 +1,8 @@
 """Signing in with Google, played by a stand-in over real HTTP that can fail in every way Google's documents name."""
 
+import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 import pytest
@@ -225,6 +227,72 @@ def test_it_does_not_connect_an_account_that_somebody_else_has(
     prove(client)
     assert go(client, google, 0, process="connect").status_code < 500
     assert SocialAccount.objects.get().user == ana
+
+
+def forget_proofs(client: Client) -> None:
+    """As if the sign-in had been hours ago."""
+    session = client.session
+    del session["account_authentication_methods"]
+    session.save()
+
+
+def test_a_person_without_a_password_proves_again_by_google(db: None, google: GoogleStandin) -> None:
+    client = Client()
+    go(client, google, 1)
+    assert client.get("/accounts/2fa/totp/activate/").status_code == 200  # the sign-in itself is proof
+    forget_proofs(client)
+    asked = client.get("/accounts/2fa/totp/activate/")
+    proof = "/accounts/google/proof/?next=%2Faccounts%2F2fa%2Ftotp%2Factivate%2F"
+    assert asked.headers["Location"] == proof
+    page = client.get(proof).text
+    form = re.search(r'action="(/accounts/google/login/[^"]+)"', page)
+    assert form
+    before = client.session.session_key
+    sent = client.post(unescape(form[1]))
+    back = client.get(google.consent(sent.headers["Location"], account=1).removeprefix("http://testserver"))
+    assert back.headers["Location"] == "/accounts/2fa/totp/activate/"
+    assert client.session.session_key == before
+    assert client.get("/accounts/2fa/totp/activate/").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/accounts/email/", "/accounts/3rdparty/", "/accounts/password/set/"])
+def test_without_a_fresh_proof_a_google_account_changes_nothing(db: None, google: GoogleStandin, path: str) -> None:
+    client = Client()
+    go(client, google, 1)
+    forget_proofs(client)
+    account = SocialAccount.objects.get()
+    passwords = {"password1": "a-good-new-one", "password2": "a-good-new-one"}
+    client.post(path, {"email": "mine@example.com", "action_add": "", "account": account.pk, **passwords})
+    assert not EmailAddress.objects.filter(email="mine@example.com").exists()
+    assert not mails_to("mine@example.com")
+    assert SocialAccount.objects.get() == account
+    assert not Person.objects.get(email=RITA.email).has_usable_password()
+
+
+@pytest.mark.parametrize("account", [0, 2])
+def test_another_google_account_proves_nothing(ana: Person, google: GoogleStandin, account: int) -> None:
+    """Neither one that is somebody else's, nor one that is nobody's; and it signs nobody in or out."""
+    client = Client()
+    go(client, google, 1)
+    forget_proofs(client)
+    assert go(client, google, account, process="prove").status_code == 403
+    assert signed_in(client) == RITA.email
+    assert client.get("/accounts/2fa/totp/activate/").status_code == 302
+    assert SocialAccount.objects.count() == 1
+
+
+def test_a_proof_signs_no_stranger_in(ana: Person, google: GoogleStandin) -> None:
+    go(Client(), google, 0)
+    client = Client()
+    assert go(client, google, 0, process="prove").status_code == 403
+    assert signed_in(client) == ""
+
+
+def test_the_proof_is_for_those_who_have_an_account_there(ana: Person, google: GoogleStandin) -> None:
+    client = Client()
+    assert client.get("/accounts/google/proof/").status_code == 302
+    sign_in_by_form(client, ana)
+    assert client.get("/accounts/google/proof/").status_code == 404
 
 
 def test_it_gives_a_person_without_a_password_one_by_mail(db: None, google: GoogleStandin) -> None:
