@@ -4,7 +4,8 @@ Without options one small seed. `--full` is what issue and documentation state: 
 ten seeds; the second of several seeds keeps a snapshot open, the third is played at the product's own pace (lease of
 15 s, calls of 30 s, verdicts after 2 min), the others with waits shortened by `tests.chaos.pace`. Batching and cooldown
 are a second each. `--bug NAME` puts back a mistake of `tests.chaos.bugs`, `--bugs` one after the other: then a run is
-good when it finds the violation that the mistake causes. Exits with 1 when a run was not good.
+good when it finds the violation that the mistake causes (`--focus NAME` plays the same with the right code). Exits with
+1 when a run was not good.
 CHAOS_STATE names the cluster's directory in .state, for a second run at the same time.
 """
 
@@ -36,6 +37,7 @@ def main() -> int:
                 per_second=options.rate,
                 pace=PACES[options.pace or ("own" if number == 2 else QUICK.name)],
                 bug=bug,
+                focus=BUGS[bug or options.focus].points if bug or options.focus else (),
                 has_snapshot=options.snapshot or number == 1,
             )
             outcomes.append(play(plan))
@@ -58,6 +60,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--pace", choices=sorted(PACES), help="of all seeds")
     parser.add_argument("--snapshot", action="store_true", help="kept open in all seeds")
     parser.add_argument("--bug", choices=sorted(BUGS), default="")
+    parser.add_argument("--focus", choices=sorted(BUGS), default="", help="freeze where this mistake would show")
     parser.add_argument("--bugs", action="store_true")
     options = parser.parse_args()
     for name, size in zip(("messages", "conversations", "seeds", "rate"), SIZES[options.full], strict=True):

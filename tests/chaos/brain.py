@@ -7,7 +7,7 @@ from conversations.ports import Context, Draft
 from sdr.lib.errors import PortError
 
 QUICK_SECONDS, SLOW_SECONDS = (0.05, 0.6), (2.0, 5.0)
-SLOW_SHARE = 0.2  # long enough for somebody to lose the turn, and for another to be thinking about it
+SLOW_SHARE = 0.3  # long enough for somebody to lose the turn, and for another to be thinking about it
 FAIL_SHARE = 0.01
 
 

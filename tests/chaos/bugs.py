@@ -10,15 +10,20 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from tests.chaos.failpoints import AFTER, BEFORE
 from tests.chaos.truth import INVARIANT, Kind
 
 
 @dataclass(frozen=True)
 class Bug:
-    """`put_back` takes the protection out of this process."""
+    """`put_back` takes the protection out of this process.
+
+    `points`: where to freeze often, for the moment in which the protection counts; the right code must bear that too.
+    """
 
     put_back: Callable[[], None]
     causes: frozenset[str]
+    points: tuple[str, ...] = ()
 
 
 def delete_without_generation() -> None:
@@ -102,14 +107,15 @@ def watermark_by_timestamp() -> None:
     turns.newest_unanswered = careless
 
 
+CLAIMING = (f"{BEFORE} inside may_leave", f"{AFTER} inside may_leave")
 NEVER_ANSWERED = frozenset({Kind.UNANSWERED, f"{INVARIANT} unanswered_without_turn"})
 BUGS: dict[str, Bug] = {
     bug.put_back.__name__: bug
     for bug in (
         Bug(delete_without_generation, NEVER_ANSWERED | {f"{INVARIANT} queued_without_send", Kind.STILL_UNDER_WAY}),
-        Bug(epoch_without_lock, frozenset({Kind.CLAIMED_AFTER_TAKEOVER})),
-        Bug(retake_without_token, frozenset({Kind.WRITTEN_BY_FORMER_TAKER})),
-        Bug(early_resend, frozenset({Kind.TWICE_ON_PHONE})),
+        Bug(epoch_without_lock, frozenset({Kind.CLAIMED_AFTER_TAKEOVER}), CLAIMING),
+        Bug(retake_without_token, frozenset({Kind.WRITTEN_BY_FORMER_TAKER}), (f"{AFTER} thought decide",)),
+        Bug(early_resend, frozenset({Kind.TWICE_ON_PHONE}), (f"{AFTER} call send_text",)),
         Bug(watermark_by_timestamp, NEVER_ANSWERED),
     )
 }

@@ -19,8 +19,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-SIGNALS = {1: signal.SIGKILL, 2: signal.SIGSTOP}  # by what stands in the file of arms; 0: not armed
-PRODUCT_BEFORE, PRODUCT_AFTER = "before", "after"
+KILL, FREEZE = 1, 2  # what stands in the file of arms; 0: not armed
+SIGNALS = {KILL: signal.SIGKILL, FREEZE: signal.SIGSTOP}
+BEFORE, AFTER = "before", "after"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Place:
 
     @property
     def points(self) -> tuple[str, str]:
-        return f"{PRODUCT_BEFORE} {self.name}", f"{PRODUCT_AFTER} {self.name}"
+        return f"{BEFORE} {self.name}", f"{AFTER} {self.name}"
 
 
 TURNS, SENDING = "conversations.turns", "conversations.sending"
@@ -103,6 +104,10 @@ class Arms:
         self._armed[point, number] += 1
         self._arms[INDEX[point]] = number
 
+    def freeze_at(self, point: str) -> None:
+        """The next process that passes there freezes."""
+        self._arms[INDEX[point]] = FREEZE
+
     def disarm(self) -> None:
         """Nobody dies any more."""
         self._arms[:] = bytes(len(POINTS))
@@ -147,9 +152,9 @@ class Failpoints:
             verb = getattr(self._verbs, "now", "")
             if not verb:
                 return commit(database)
-            self.hit(f"{PRODUCT_BEFORE} {verb}")
+            self.hit(f"{BEFORE} {verb}")
             result = commit(database)
-            self.hit(f"{PRODUCT_AFTER} {verb}")
+            self.hit(f"{AFTER} {verb}")
             return result
 
         BaseDatabaseWrapper._commit = wrapped  # type: ignore[attr-defined]

@@ -24,6 +24,7 @@ FAULTS = {
 }  # fmt: skip
 SURE_FAULTS = (SendFault.HANG_AFTER, SendFault.HANG_BEFORE, SendFault.ERROR_AFTER)  # so that a short run has them too
 BURST = 4  # messages one lead writes at once, at most
+PEOPLE = 3  # of the company, who take conversations over
 TAKEOVER_SECONDS = (0.1, 0.6)
 OWNED_SECONDS = 1.0
 WATCH_SECONDS = 2.0
@@ -55,6 +56,7 @@ class Plan:
     per_second: float = 15.0
     pace: Pace = QUICK
     bug: str = ""
+    focus: tuple[str, ...] = ()  # failpoints at which somebody is frozen besides the others, again and again
     has_snapshot: bool = False  # somebody keeps a transaction open, so that nothing can be vacuumed
 
 
@@ -126,7 +128,7 @@ def play(plan: Plan) -> Outcome:
         troubles = [
             threading.Thread(target=strike_often, args=(stage, plan, ended)),
             threading.Thread(target=arm_often, args=(stage, plan, ended)),
-            threading.Thread(target=take_over_often, args=(plan, cast, ended)),
+            *(threading.Thread(target=take_over_often, args=(n, plan, cast, ended)) for n in range(PEOPLE)),
             threading.Thread(target=watch_often, args=(violations, ended)),
             threading.Thread(target=keep_snapshot, args=(snapshot, ended)),
         ]
@@ -250,6 +252,8 @@ def arm_often(stage: Stage, plan: Plan, ended: threading.Event) -> None:
     dice = random.Random(f"failpoints {plan.seed}")
     while not ended.wait(plan.pace.hit_seconds):
         stage.arms.arm(dice)
+        if plan.focus:
+            stage.arms.freeze_at(dice.choice(plan.focus))
 
 
 def watch_often(violations: Counter[str], ended: threading.Event) -> None:
@@ -274,9 +278,9 @@ def keep_snapshot(snapshot: Snapshot, ended: threading.Event) -> None:
         connection.close()
 
 
-def take_over_often(plan: Plan, cast: Cast, ended: threading.Event) -> None:
+def take_over_often(person: int, plan: Plan, cast: Cast, ended: threading.Event) -> None:
     """Somebody takes a conversation and hands it back a moment later."""
-    dice = random.Random(f"people {plan.seed}")
+    dice = random.Random(f"person {person} {plan.seed}")
     while not ended.wait(dice.uniform(*TAKEOVER_SECONDS)):
         org_id = dice.choice(list(cast.instances.values()))
         found = insist(partial(take_one, org_id, dice))

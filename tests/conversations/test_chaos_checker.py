@@ -1,11 +1,21 @@
-"""The judge of `make chaos` finds each kind of violation in made-up evidence, and nothing in clean evidence."""
+"""The judge of `make chaos` finds each kind of violation in made-up evidence, and nothing in clean evidence.
 
+And its failpoints are where they claim to be.
+"""
+
+import random
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.chaos.bugs import BUGS
+from tests.chaos.failpoints import IN_WEB, IN_WORKER, POINTS, Arms, Place, owner_of
 from tests.chaos.truth import (
     BACK_WITHIN_SECONDS,
     INVARIANT,
@@ -229,3 +239,29 @@ def test_one_parked_of_many_and_one_claimed_before_a_takeover_are_no_violations(
     verdict = judge(evidence)
     assert verdict.is_good
     assert len(verdict.parked) == 1
+
+
+@pytest.mark.parametrize("place", [*IN_WORKER, *IN_WEB], ids=lambda place: place.name)
+def test_every_failpoint_is_at_a_place_that_the_product_has(place: Place) -> None:
+    assert callable(getattr(owner_of(place), place.attribute))
+
+
+def test_an_armed_failpoint_ends_one_process_once(tmp_path: Path) -> None:
+    arms = Arms(tmp_path / "arms")
+    dice = random.Random(1)
+    for _ in POINTS:
+        arms.arm(dice)
+    passing = (
+        "import sys; from pathlib import Path; from tests.chaos.failpoints import *;"
+        "Failpoints(Path(sys.argv[1]), Path(sys.argv[2])).hit(POINTS[0])"
+    )
+    command = [sys.executable, "-c", passing, str(tmp_path / "arms"), str(tmp_path / "journal")]
+    first = subprocess.Popen(command)
+    deadline = time.monotonic() + 20
+    while first.poll() is None and psutil.Process(first.pid).status() != psutil.STATUS_STOPPED:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert subprocess.run(command, check=False, timeout=20).returncode == 0
+    first.kill()
+    first.wait()
+    assert (tmp_path / "journal").read_text() in {f"hit SIGKILL {POINTS[0]}\n", f"hit SIGSTOP {POINTS[0]}\n"}
