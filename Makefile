@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. They need Python 3.11, make and, the first time, a network.
 .POSIX:
 .SUFFIXES:
-.PHONY: help setup demo test test-slow test-browser lint lock bench chaos screens messages clean-demo install-base install-dev
+.PHONY: help setup demo test test-slow test-browser lint lock bench chaos screens messages train clean-demo install-base install-dev
 
 PYTHON = python3
 BIN = .venv/bin
@@ -53,6 +53,9 @@ screens: install-dev ## Take the pictures of docs/screens anew
 
 messages: install-dev ## Collect the texts to translate and compile the translations
 	@$(RUN) ENVIRONMENT=test $(BIN)/python manage.py messages
+
+train: install-dev ## Fit the offline brain's weights anew from tests/evals and the training phrases
+	@$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m conversations.playbook.training
 
 lock: install-dev ## Write requirements/ anew from pyproject.toml
 	$(LOCK) pyproject.toml -o requirements/base.txt

@@ -27,6 +27,7 @@ class Example:
     question: str
     text: str
     labels: dict[str, str] = field(default_factory=dict)
+    implied: dict[str, str] = field(default_factory=dict)  # follows from the labels; trained on, never measured
     weight: float = 1.0
 
 
@@ -60,7 +61,15 @@ def _examples(file: str) -> Iterator[Example]:
                 labels[signal] = _yes(given)
         if language:
             labels["language"] = language
-        yield Example(file, row["id"], language, question, text, labels)
+        yield Example(file, row["id"], language, question, text, labels, _implied(labels))
+
+
+def _implied(labels: dict[str, str]) -> dict[str, str]:
+    if labels.get("stage", "none") != "none":
+        return {"opt_out": "no", "wants_human": "no"}
+    if labels.get("intent") in ("opt_out", "wants_human", "cancel", "reschedule", "greeting", "thanks"):
+        return {"stage": "none"}
+    return {}
 
 
 def last_turn(messages: list[dict[str, str]]) -> tuple[str, str]:
