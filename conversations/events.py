@@ -1,9 +1,20 @@
-"""Recording facts: in the transaction of the change, with the next sequence of the conversation."""
+"""Recording facts: in the transaction of the change, with the next sequence of the conversation (PRODUCT 5)."""
 
 from typing import Any
 
-from conversations.models import Conversation, Event, EventName
+from conversations import settings_of
+from conversations.models import AgentVersion, Conversation, Event, EventName, Qualification
+from conversations.qualification import Stage
 from conversations.signals import event_recorded
+
+SESSION = frozenset(
+    {
+        EventName.SESSION_UPDATED,
+        EventName.SESSION_HANDED_OFF,
+        EventName.SESSION_TAKEN_OVER,
+        EventName.SESSION_GIVEN_BACK,
+    }
+)
 
 
 def record(
@@ -12,12 +23,17 @@ def record(
     *,
     message_id: int | None = None,
     person_id: int | None = None,
+    agent: AgentVersion | None = None,
     **data: Any,
 ) -> Event:
     """Record that something happened. The conversation's row must be locked; its `event_seq` is saved here.
 
-    `data` in camelCase, ids and values only. Receivers of `event_recorded` run inside this transaction.
+    `data` in camelCase, ids and values only: a message's words stay in the message, so that they go when it goes. A
+    session's events carry how it stands now (`agent`: the settings that hold, where the caller has them). Receivers of
+    `event_recorded` run inside this transaction.
     """
+    if name in SESSION:
+        data = standing(conversation, agent) | data
     conversation.event_seq += 1
     conversation.save(update_fields=["event_seq"])
     event = Event.objects.create(
@@ -30,3 +46,22 @@ def record(
     )
     event_recorded.send(sender=Event, event=event, conversation=conversation)
     return event
+
+
+def standing(conversation: Conversation, agent: AgentVersion | None = None) -> dict[str, Any]:
+    """How a conversation stands: stage, score, threshold, qualified, owner, lifecycle."""
+    kept = Qualification.objects.filter(conversation=conversation).first()
+    agent = agent or settings_of.number(conversation.number)
+    return {
+        "stage": kept.stage if kept else Stage.SITUATION.value,
+        "score": kept.score if kept else 0,
+        "threshold": agent.threshold,
+        "qualified": kept.is_qualified if kept else False,
+        "owner": str(conversation.owner),
+        "lifecycle": str(conversation.lifecycle),
+    }
+
+
+def updated(conversation: Conversation, *, person_id: int | None = None, agent: AgentVersion | None = None) -> None:
+    """The session's state is another: whoever follows it (CRM, scheduling) hears how it stands now."""
+    record(conversation, EventName.SESSION_UPDATED, person_id=person_id, agent=agent)

@@ -12,7 +12,7 @@ from django.db.models import F, Max, Q
 from django.utils import timezone
 
 from conversations import links, policy, settings_of, wording
-from conversations.events import record
+from conversations.events import record, updated
 from conversations.models import (
     AgentVersion,
     Alias,
@@ -129,6 +129,7 @@ def receive_lead(
     conversation.unread += 1
     conversation.last_lead_at = received_at
     conversation.first_lead_at = conversation.first_lead_at or received_at
+    former = conversation.lifecycle
     fields += ["unread", "last_lead_at", "first_lead_at", *reopen(conversation, settings)]
     if incoming.referral is not None and not contact.referral:
         contact.referral = asdict(incoming.referral)
@@ -138,15 +139,19 @@ def receive_lead(
         opt_out(contact, message)
     elif incoming.kind == MessageKind.TEXT and contact.opted_out_at and policy.asks_to_return(incoming.text):
         opt_back(contact, message)
-    if backlog or conversation.owner != Conversation.Owner.AI:
+    if backlog:
+        need(conversation, "backlog")
+    elif conversation.owner != Conversation.Owner.AI:
         conversation.needs_person_since = conversation.needs_person_since or now
-        conversation.needs_reason = "backlog" if backlog else conversation.needs_reason or "lead_waiting"
+        conversation.needs_reason = conversation.needs_reason or "lead_waiting"
         fields += ["needs_person_since", "needs_reason"]
     conversation.save(update_fields=fields)
     record(
         conversation, EventName.MESSAGE_RECEIVED, message_id=message.pk,
         providerMessageId=incoming.provider_id, number=number.pk, kind=incoming.kind, recovered=is_recovered,
     )  # fmt: skip
+    if former != conversation.lifecycle:
+        updated(conversation, agent=settings)
     apply_pending(number, message)
     if leaves and not backlog:
         confirm_opt_out(conversation, contact, settings)
@@ -181,7 +186,14 @@ def receive_own(
         number, conversation, incoming, author=Message.Author.PERSON, state=Message.State.SENT,
         is_recovered=is_recovered, is_backlog=old,
     )  # fmt: skip
+    former = conversation.lifecycle
     conversation.save(update_fields=[*touch(conversation, message, at=received_at), *reopen(conversation, settings)])
+    record(
+        conversation, EventName.MESSAGE_SENT, message_id=message.pk, providerMessageId=incoming.provider_id,
+        source="phone", recovered=is_recovered,
+    )  # fmt: skip
+    if former != conversation.lifecycle:
+        updated(conversation, agent=settings)
     apply_pending(number, message)
     if not old:
         take_over(conversation, person_id=None, source="phone")
@@ -592,6 +604,7 @@ def give_back(conversation: Conversation, *, person_id: int | None, source: str 
         return
     conversation.owner, conversation.owner_person_id = Conversation.Owner.AI, None
     conversation.epoch += 1
+    updated(conversation, person_id=person_id)
     conversation.ai_in_a_row = 0
     conversation.watermark = max(conversation.watermark, last_answered(conversation))
     conversation.save(update_fields=["owner", "owner_person_id", "epoch", "ai_in_a_row", "watermark"])
@@ -613,6 +626,7 @@ def last_answered(conversation: Conversation) -> int:
 
 def cancel_queued(conversation: Conversation, *, why: str) -> int:
     """Withdraw what the AI has waiting to leave. The conversation must be locked."""
+    updated(conversation, person_id=person_id)
     return conversation.messages.filter(
         author__in=BY_ITSELF, state__in=[Message.State.QUEUED, Message.State.DRAFT]
     ).update(state=Message.State.CANCELLED, failure=why)
@@ -686,7 +700,11 @@ UNSETTLED = {
 
 
 def need(conversation: Conversation, reason: str) -> None:
-    """A person must look, since the first time, for the latest reason. The row must be locked; saved here."""
+    """A person must look, since the first time, for the latest reason. The row must be locked; saved here.
+
+    The AI handing over is an event; a draft that waits for approval is no handing over.
+    """
+    is_first = conversation.needs_person_since is None
     conversation.needs_person_since = conversation.needs_person_since or timezone.now()
     conversation.needs_reason = reason
     conversation.save(update_fields=["needs_person_since", "needs_reason"])
@@ -701,6 +719,8 @@ def settle_need(conversation: Conversation) -> None:
     conversation.save(update_fields=["needs_person_since", "needs_reason"])
 
 
+    if is_first and conversation.owner == Conversation.Owner.AI and reason != "draft_waits":
+        record(conversation, EventName.SESSION_HANDED_OFF, reason=str(reason))
 # --- Open and closed ------------------------------------------------------------------------------------------------
 def reopen(conversation: Conversation, settings: AgentVersion) -> list[str]:
     """Somebody speaks: it is open, whatever it was. The row is locked. Out: fields for the caller to save."""

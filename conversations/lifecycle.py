@@ -16,8 +16,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from conversations import intake, settings_of
-from conversations.events import record
-from conversations.models import AgentVersion, Contact, Conversation, EventName, Message
+from conversations.events import updated
+from conversations.models import AgentVersion, Contact, Conversation, Message
 from orgs import audit
 from orgs.models import Org, Person, Refused
 
@@ -59,7 +59,7 @@ def reopen(conversation: Conversation, person: Person, *, request: HttpRequest |
     if ours.lifecycle in IDLE:
         return ours
     ours.save(update_fields=intake.reopen(ours, settings_of.number(ours.number)))
-    tell(ours, person_id=person.pk)
+    updated(ours, person_id=person.pk)
     note(audit.Action.CONVERSATION_REOPENED, ours, person, request=request)
     return ours
 
@@ -80,7 +80,7 @@ def snooze(
     ours.needs_person_since, ours.needs_reason = None, ""
     ours.save(update_fields=["lifecycle", "snoozed_until", "closed_reason", "needs_person_since", "needs_reason"])
     intake.want_tending(ours)
-    tell(ours, person_id=person.pk)
+    updated(ours, person_id=person.pk)
     note(audit.Action.CONVERSATION_SNOOZED, ours, person, request=request, data={"until": until.isoformat()})
     return ours
 
@@ -116,7 +116,7 @@ def wake(conversation: Conversation, agent: AgentVersion) -> None:
     """The snooze is over: a person looks again."""
     conversation.save(update_fields=intake.reopen(conversation, agent))
     intake.need(conversation, "snooze_over")
-    tell(conversation, person_id=None)
+    updated(conversation, person_id=None)
 
 
 def hand_back_at(conversation: Conversation, agent: AgentVersion) -> datetime | None:
@@ -169,17 +169,9 @@ def shut(conversation: Conversation, reason: Conversation.Closing, *, person_id:
             "watermark",
         ]
     )  # fmt: skip
-    tell(conversation, person_id=person_id)
+    updated(conversation, person_id=person_id)
     if conversation.owner == Conversation.Owner.PERSON:
         intake.want_tending(conversation)
-
-
-def tell(conversation: Conversation, *, person_id: int | None) -> None:
-    """The fact that the conversation's state is another."""
-    record(
-        conversation, EventName.SESSION_UPDATED, person_id=person_id,
-        owner=conversation.owner, lifecycle=conversation.lifecycle,
-    )  # fmt: skip
 
 
 def note(

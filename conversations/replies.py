@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from conversations import intake, media
-from conversations.events import record
+from conversations.events import record, updated
 from conversations.models import Contact, Control, Conversation, EventName, Message
 from conversations.ports import MessageKind
 from conversations.sending import VERDICT_LATEST
@@ -112,6 +112,7 @@ def queue_reply(
     if (upload := parts[0].upload) is not None:
         media.attach(messages[0], upload, path)
     fields = intake.touch(ours, messages[-1], at=timezone.now())
+    former = ours.lifecycle
     ours.needs_person_since, ours.needs_reason, ours.unread = None, "", 0
     ours.lifecycle, ours.closed_reason, ours.snoozed_until = Conversation.Lifecycle.OPEN, "", None
     ours.save(
@@ -119,6 +120,8 @@ def queue_reply(
             *fields, "needs_person_since", "needs_reason", "unread", "lifecycle", "closed_reason", "snoozed_until",
         ]
     )  # fmt: skip
+    if former != ours.lifecycle:
+        updated(ours, person_id=person.pk)
     intake.want("send", ours.pk)
     return messages[0]
 

@@ -25,7 +25,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from conversations import intake, policy, settings_of
-from conversations.events import record
+from conversations.events import record, updated
 from conversations.models import Contact, Control, Conversation, EventName, MediaAsset, Message, Number
 from conversations.ports import Incoming, LinkState, MessageKind, Sent, Transport, Uncertain
 from sdr.lib import metrics
@@ -399,7 +399,8 @@ def mark_sent(claim: Claim, sent: Sent) -> None:
         intake.settle(message, provider_id=sent.provider_id, sent_at=sent.sent_at)
         conversation.refresh_from_db()
         fields = intake.touch(conversation, message, at=timezone.now())
-        if conversation.lifecycle == Conversation.Lifecycle.OPEN:
+        waits = conversation.lifecycle == Conversation.Lifecycle.OPEN
+        if waits:
             conversation.lifecycle = Conversation.Lifecycle.WAITING_LEAD
             fields.append("lifecycle")
         if conversation.needs_reason == "daily_cap":
@@ -409,6 +410,8 @@ def mark_sent(claim: Claim, sent: Sent) -> None:
 
 
 def mark_unknown(claim: Claim, why: str) -> None:
+        if waits:
+            updated(conversation)
     with transaction.atomic():
         message = ours(claim, Message.State.SENDING)
         if message is None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from conversations import intake, policy, settings_of, transcript, wording
-from conversations.events import record
+from conversations.events import record, standing
 from conversations.models import (
     AgentVersion,
     Contact,
@@ -320,7 +320,7 @@ def apply(opened: Opened, draft: Draft) -> bool:
                 state=Message.State.DRAFT if needs_approval else Message.State.QUEUED,
                 seq=conversation.next_seq(), epoch=conversation.epoch, text=text,
             )  # fmt: skip
-            record(conversation, EventName.AI_RESPONDED, message_id=message.pk, brain=opened.brain, turnId=turn.pk)
+            record(conversation, EventName.AI_RESPONDED, message_id=message.pk, **spent(turn, opened, bubble))
         conversation.watermark = turn.up_to_seq
         conversation.last_ai_at = now
         conversation.ai_in_a_row += 1
@@ -340,6 +340,20 @@ def apply(opened: Opened, draft: Draft) -> bool:
         if newest is not None and newest > turn.up_to_seq:
             think_again(conversation)
     return True
+
+
+def spent(turn: Turn, opened: Opened, bubble: int) -> dict[str, Any]:
+    """What an answer cost and who gave it, for its event; the whole turn's cost is its first bubble's."""
+    first = bubble == 0
+    return {
+        "turnId": turn.pk,
+        "brain": opened.brain,
+        "model": turn.model or None,
+        "stage": standing(turn.conversation)["stage"],
+        "inputTokens": turn.input_tokens if first else 0,
+        "outputTokens": turn.output_tokens if first else 0,
+        "costUsd": f"{turn.cost_usd.normalize():f}" if first else "0",
+    }
 
 
 # Why a person was called in the AI's place: settled when it does answer.
