@@ -32,6 +32,7 @@ class Phone:
     ticks: list[StatusUpdate] = field(default_factory=list)
     readings: list[tuple[datetime, datetime]] = field(default_factory=list)  # spans that were asked for
     script: list[Exception | Callable[[], None]] = field(default_factory=list)  # consumed one per send
+    typing: Callable[[], None] | None = None  # called when "typing…" is shown
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def accept(self, jid: str, text: str, kind: MessageKind = MessageKind.TEXT) -> Sent:
@@ -73,7 +74,9 @@ class FakeTransport:
         kind = MessageKind(group) if group in {"image", "audio", "video"} else MessageKind.DOCUMENT
         return phone.accept(jid, caption, kind)
 
-    def show_typing(self, jid: str, *, milliseconds: int, recording: bool = False) -> None: ...
+    def show_typing(self, jid: str, *, milliseconds: int, recording: bool = False) -> None:
+        if phone.typing is not None:
+            phone.typing()
 
     def mark_read(self, jid: str, provider_ids: Sequence[str]) -> None: ...
 
