@@ -92,6 +92,8 @@ def connect(org: Org, address: ChannelAddress) -> None:
         owner = Evolution(settings.STANDIN_URL, settings.STANDIN_API_KEY)
         if not owner.instances(number.instance):
             owner.create(number.instance, token=number.provider_key, webhook=webhook, number=PHONE)
+            # This number's phone scans at once; that of another one waits for somebody at the demo's phone.
+            simulator.control("POST", f"instances/{number.instance}/pairing", {"number": PHONE})
             return
         ours = Evolution(settings.STANDIN_URL, number.provider_key)
         ours.set_webhook(number.instance, webhook)

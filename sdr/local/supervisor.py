@@ -80,7 +80,7 @@ class Programs:
     worker: tuple[str, ...] = (sys.executable, "manage.py", "qcluster")
     shifts: tuple[str, ...] = (sys.executable, "manage.py", "shifts")
     standin: tuple[str, ...] = (
-        *(sys.executable, "-m", "integrations.whatsapp.standin", "--auto-pair-seconds", "0.2"),
+        *(sys.executable, "-m", "integrations.whatsapp.standin"),
         *("--create-seconds", "0.2"),
     )
 
