@@ -236,8 +236,8 @@ def attachment_of(message: Message) -> Attachment | None:
 
 
 def length_of(seconds: int | None) -> str:
-    """0:32, 12:05 or 1:02:03."""
-    if seconds is None:
+    """0:32, 12:05 or 1:02:03; nothing when it was not told."""
+    if not seconds:
         return ""
     hours, rest = divmod(seconds, 3600)
     minutes, rest = divmod(rest, 60)

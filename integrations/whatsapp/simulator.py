@@ -37,6 +37,45 @@ SHOWN_TYPES = {
 }
 
 
+# The page's own words for what goes wrong -> fields of the stand-in's `Faults`, while it is on.
+MISHAPS: dict[str, dict[str, float]] = {
+    "disorder": {"disorder_seconds": 4.0},
+    "duplicates": {"duplicate_rate": 0.5, "repeat_rate": 0.5},
+    "losses": {"swallow_rate": 0.3},
+}
+MICROPHONE = "microphone=(self)"
+
+
+class FileForm(forms.Form):
+    """A file of one's own, or a voice note recorded in the page."""
+
+    file = forms.FileField(
+        label=gettext_lazy("Attach a file"),
+        required=False,
+        widget=forms.FileInput(attrs={"accept": "image/*,audio/*,video/mp4,application/pdf"}),
+    )
+
+
+class MishapsForm(forms.Form):
+    """What goes wrong between the phone and us, until it is switched off; and once, with the next reply of ours."""
+
+    disorder = forms.BooleanField(label=gettext_lazy("Webhooks come late and in disorder"), required=False)
+    duplicates = forms.BooleanField(label=gettext_lazy("Half of the webhooks come twice"), required=False)
+    losses = forms.BooleanField(label=gettext_lazy("Three of ten webhooks never come"), required=False)
+    next_send = forms.ChoiceField(
+        label=gettext_lazy("The company's next message"),
+        required=False,
+        choices=[
+            ("", gettext_lazy("goes out as it should")),
+            ("connection_closed", gettext_lazy("is refused before it is sent")),
+            ("error_after", gettext_lazy("is sent, but the answer is an error")),
+            ("hang_after", gettext_lazy("is sent, but no answer ever comes")),
+            ("hang_before", gettext_lazy("is not sent, and no answer ever comes")),
+            ("rejected", gettext_lazy("is accepted, then refused by WhatsApp")),
+        ],
+    )
+
+
 class LeadForm(forms.Form):
     """A person with a phone, to write as."""
 
@@ -101,8 +140,66 @@ def show(request: HttpRequest, instance: str, phone: str) -> HttpResponse:
         if request.GET.get("seen") == chat["version"]:
             return HttpResponse(status=204)
         return render(request, "integrations/whatsapp/simulator/_messages.html", {"chat": chat})
-    edited = next((m for m in chat["messages"] if m["id"] == request.GET.get("edit") and m["author"] == "lead"), None)
-    return render(request, "integrations/whatsapp/simulator/show.html", {"chat": chat, "edited": edited})
+    edited, answered = (named(chat, request.GET.get(name, "")) for name in ("edit", "answer"))
+    context = {
+        **composer(answered),
+        "chat": chat,
+        "edited": edited if edited and edited["is_own"] else None,
+        "mishaps": mishaps_form(),
+    }
+    response = render(request, "integrations/whatsapp/simulator/show.html", context)
+    response.headers["Permissions-Policy"] = MICROPHONE
+    return response
+
+
+def named(chat: dict[str, Any], message: str) -> dict[str, Any] | None:
+    """The chat's message with this id, unless it was deleted."""
+    return next((one for one in chat["messages"] if one["id"] == message and not one["is_deleted"]), None)
+
+
+def composer(answered: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What the form to write with needs."""
+    return {"file_field": FileForm()["file"], "answered": answered}
+
+
+def mishaps_form() -> MishapsForm:
+    """Filled with what goes wrong now."""
+    state = control("GET", "state")
+    faults = state["faults"] if state else {}
+    initial: dict[str, Any] = {
+        name: all(faults.get(fault, 0) >= value for fault, value in fields.items()) for name, fields in MISHAPS.items()
+    }
+    return MishapsForm(initial=initial | {"next_send": next(iter(faults.get("next_sends", [])), "")})
+
+
+@in_demo
+@require_POST
+def mishaps(request: HttpRequest, instance: str, phone: str) -> HttpResponse:
+    """Switch on and off what goes wrong, for all chats."""
+    form = MishapsForm(request.POST)
+    if form.is_valid():
+        given = form.cleaned_data
+        body: dict[str, Any] = {"next_sends": [given["next_send"]] if given["next_send"] else []}
+        for name, fields in MISHAPS.items():
+            body |= {fault: value if given[name] else 0.0 for fault, value in fields.items()}
+        done = control("POST", "faults", body) is not None
+    else:
+        done = False
+    if done:
+        messages.success(request, _("Set. It counts from now on, in every chat."))
+    else:
+        messages.error(request, _("That could not be set: the stand-in does not answer."))
+    return redirect("simulator:show", instance=instance, phone=phone)
+
+
+@in_demo
+@require_POST
+def link(request: HttpRequest, instance: str, phone: str) -> HttpResponse:
+    """The company's number loses its connection, or has it again."""
+    verb = "drop" if request.POST.get("action") == "drop" else "restoration"
+    if control("POST", f"instances/{quote(instance, safe='')}/{verb}", {}) is None:
+        messages.error(request, _("That could not be set: the stand-in does not answer."))
+    return redirect("simulator:show", instance=instance, phone=phone)
 
 
 @in_demo
@@ -114,8 +211,10 @@ def write(request: HttpRequest, instance: str, phone: str) -> HttpResponse:
         if trouble:
             messages.error(request, trouble)
         return redirect("simulator:show", instance=instance, phone=phone)
+    chat = chat_of(instance, phone)
     context = {
-        "chat": chat_of(instance, phone),
+        **composer(named(chat, request.POST.get("quoted_id", "")) if trouble else None),
+        "chat": chat,
         "trouble": trouble,
         "text": request.POST.get("text", "") if trouble else "",
     }
@@ -127,7 +226,7 @@ def send(request: HttpRequest, instance: str, phone: str) -> str:
     action = request.POST.get("action", "text")
     text = request.POST.get("text", "").strip()
     file = request.FILES.get("file")
-    body: dict[str, Any] = {"action": action, "text": text}
+    body: dict[str, Any] = {"action": action, "text": text, "quoted_id": request.POST.get("quoted_id", "")}
     if isinstance(file, UploadedFile) and file.size:
         if file.size > MAX_FILE_BYTES:
             return _("The file is too large: 16 MB is the limit.")
@@ -202,6 +301,8 @@ def chat_of(instance: str, phone: str) -> dict[str, Any]:
     for message in chat["messages"]:
         message["at"] = datetime.fromtimestamp(message["at"], UTC)
         message["is_own"] = message["author"] == "lead"
+        quoted = named(chat, message["quoted_id"])
+        message["quoted"] = quoted and (quoted["text"] or quoted["kind"])
         message["reactions"] = sorted(emoji for emoji in message["reactions"].values() if emoji)
     return chat
 

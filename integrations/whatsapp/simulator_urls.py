@@ -13,5 +13,7 @@ urlpatterns = [
     path("<str:instance>/<str:phone>/", simulator.show, name="show"),
     path("<str:instance>/<str:phone>/messages/", simulator.write, name="messages"),
     path("<str:instance>/<str:phone>/messages/<str:message>/", simulator.change, name="message"),
+    path("<str:instance>/<str:phone>/link/", simulator.link, name="link"),
+    path("<str:instance>/<str:phone>/mishaps/", simulator.mishaps, name="mishaps"),
     path("<str:instance>/<str:phone>/typing/", simulator.typing, name="typing"),
 ]

@@ -36,7 +36,12 @@ SYSTEMS = (
     ("CrOS", "ChromeOS"),
     ("Linux", "Linux"),
 )
-TIME_STYLES = frozenset({"datetime", "date", "relative"})
+TIME_STYLES = {
+    "datetime": "DATETIME_FORMAT",
+    "date": "DATE_FORMAT",
+    "clock": "TIME_FORMAT",
+    "relative": "DATETIME_FORMAT",
+}
 
 
 @register.simple_tag
@@ -72,7 +77,7 @@ def control(field: BoundField) -> SafeString:
 def time_element(value: date | datetime | None, style: str = "datetime") -> SafeString:
     """A moment as `<time>` in UTC, shown in the reader's own time zone by <local-time> (STYLE E4).
 
-    `style` is datetime, date or relative. Without scripts the text is in Django's current time zone, which it names
+    `style` is datetime, date, clock (the hour alone, below a heading with the day) or relative. Without scripts the text is in Django's current time zone, which it names
     when that is UTC. A plain date is the same day everywhere and is not converted. None gives the empty string.
     Raises ValueError for a naive datetime: nobody could say when that is.
     """
@@ -85,7 +90,7 @@ def time_element(value: date | datetime | None, style: str = "datetime") -> Safe
     if timezone.is_naive(value):
         raise ValueError("A time shown to people needs a time zone.")
     local = timezone.localtime(value)
-    text = date_format(local, "DATE_FORMAT" if style == "date" else "DATETIME_FORMAT")
+    text = date_format(local, TIME_STYLES[style])
     if style != "date" and not local.utcoffset():
         text = f"{text} UTC"
     stamp = value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

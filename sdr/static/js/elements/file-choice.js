@@ -1,26 +1,26 @@
-// <file-choice> around an <input type=file> and a [data-remove] button: what was chosen can be taken away again.
+// <file-choice> around an <input type=file> with its label: only the label is seen, as a button, and what was chosen is named and can be taken away.
+// Holds [data-chosen] with [data-name] and [data-remove]. Without scripts the browser's own input is there.
 class FileChoice extends HTMLElement {
   connectedCallback() {
+    this.toggleAttribute("data-ready", true)
     this.addEventListener("change", this.#show)
-    this.#remove?.addEventListener("click", this.#clear)
+    this.querySelector("[data-remove]").addEventListener("click", this.#clear)
     this.#show()
   }
 
   disconnectedCallback() {
     this.removeEventListener("change", this.#show)
-    this.#remove?.removeEventListener("click", this.#clear)
+    this.querySelector("[data-remove]")?.removeEventListener("click", this.#clear)
   }
 
   get #input() {
     return this.querySelector("input[type=file]")
   }
 
-  get #remove() {
-    return this.querySelector("[data-remove]")
-  }
-
   #show = () => {
-    if (this.#remove) this.#remove.hidden = !this.#input?.files.length
+    const file = this.#input.files[0]
+    this.querySelector("[data-chosen]").hidden = !file
+    this.querySelector("[data-name]").textContent = file?.name ?? ""
   }
 
   #clear = () => {

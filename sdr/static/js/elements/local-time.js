@@ -1,4 +1,4 @@
-// <local-time data-style="datetime|date|relative"> around <time datetime>: the reader's time zone and language.
+// <local-time data-style="datetime|date|clock|relative"> around <time datetime>: the reader's time zone and language.
 const MINUTE = 60
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
@@ -32,6 +32,7 @@ class LocalTime extends HTMLElement {
 
   #text(moment, language) {
     if (this.dataset.style === "date") return new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(moment)
+    if (this.dataset.style === "clock") return new Intl.DateTimeFormat(language, { timeStyle: "short" }).format(moment)
     const seconds = (moment.getTime() - Date.now()) / 1000
     if (this.dataset.style === "relative" && Math.abs(seconds) < RELATIVE_UNTIL) return relative(seconds, language)
     return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(moment)
