@@ -152,7 +152,7 @@ def receive_lead(
     )  # fmt: skip
     if former != conversation.lifecycle:
         updated(conversation, agent=settings)
-    apply_pending(number, message)
+    apply_pending(message)
     if leaves and not backlog:
         confirm_opt_out(conversation, contact, settings)
     if conversation.owner == Conversation.Owner.AI and not backlog and incoming.kind not in NO_TURN:
@@ -176,7 +176,7 @@ def receive_own(
     if (confirmed := confirmed_unbound(conversation, incoming)) is not None:
         confirmed.provider_id = incoming.provider_id
         confirmed.save(update_fields=["provider_id"])
-        apply_pending(number, confirmed)
+        apply_pending(confirmed)
         return confirmed
     settings = settings_of.number(number)
     old = number.is_backlog(incoming.sent_at, limit_seconds=settings.backlog_minutes * 60) or (
@@ -194,7 +194,7 @@ def receive_own(
     )  # fmt: skip
     if former != conversation.lifecycle:
         updated(conversation, agent=settings)
-    apply_pending(number, message)
+    apply_pending(message)
     if not old:
         take_over(conversation, person_id=None, source="phone")
         conversation.needs_person_since, conversation.needs_reason, conversation.unread = None, "", 0
@@ -315,10 +315,13 @@ def absorb(ours: Conversation, theirs: Conversation) -> None:
 
 def converse(contact: Contact, number: Number, jid: str) -> Conversation:
     """The conversation with the contact on the number, made if new; its row is locked and knows where replies go."""
-    Conversation.objects.bulk_create(
-        [Conversation(contact=contact, number=number, reply_jid=jid)], ignore_conflicts=True
-    )
-    conversation = Conversation.objects.select_for_update().get(contact=contact, number=number)
+    theirs = Conversation.objects.select_for_update().filter(contact=contact, number=number)
+    conversation = theirs.first()
+    if conversation is None:
+        Conversation.objects.bulk_create(
+            [Conversation(contact=contact, number=number, reply_jid=jid)], ignore_conflicts=True
+        )
+        conversation = theirs.get()
     if conversation.seq == 0:  # new: from now on the clock is looked at
         want_tending(conversation)
     if conversation.reply_jid != jid:
@@ -371,7 +374,7 @@ def apply_to_message(number: Number, news: Edit | Revoke | StatusUpdate | Reacti
     """News about a message; kept until it arrives when it has not."""
     target = Message.objects.filter(number=number, provider_id=news.target_id).only("conversation_id").first()
     if target is None:
-        await_arrival(number, news.target_id)
+        await_arrival(number.pk, news.target_id)
         target = Message.objects.filter(number=number, provider_id=news.target_id).only("conversation_id").first()
     if target is None:
         Pending.objects.create(number=number, target_id=news.target_id[:120], sort=SORTS[type(news)], data=packed(news))
@@ -381,23 +384,27 @@ def apply_to_message(number: Number, news: Edit | Revoke | StatusUpdate | Reacti
     apply_news(message, SORTS[type(news)], packed(news))
 
 
-def apply_pending(number: Number, message: Message) -> None:
-    """What had come before its message, in the order it came. The message must be stored under its id already."""
-    await_arrival(number, message.provider_id or "")
-    waiting = Pending.objects.filter(number=number, target_id=message.provider_id).order_by("pk")
+def apply_pending(message: Message) -> bool:
+    """What had come before its message, in the order it came. The message must be stored under its id already.
+
+    Out: whether there was something, so that the conversation's row may be another.
+    """
+    await_arrival(message.number_id, message.provider_id or "")
+    waiting = list(Pending.objects.filter(number=message.number_id, target_id=message.provider_id).order_by("pk"))
     for one in waiting:
         apply_news(message, one.sort, one.data)
-    waiting.delete()
+        one.delete()
+    return bool(waiting)
 
 
-def await_arrival(number: Number, provider_id: str) -> None:
+def await_arrival(number_id: int, provider_id: str) -> None:
     """A message and the news about it take turns until their transactions end, when they arrive at once.
 
     Without it the news would not see the message, the message not the news, and the news would wait for ever.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{org_id()}/{number.pk}/{provider_id}"]
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{org_id()}/{number_id}/{provider_id}"]
         )
 
 
@@ -564,15 +571,19 @@ def settle_echo(number: Number, echo: SentEcho) -> None:
 
 def settle(message: Message, *, provider_id: str, sent_at: datetime | None) -> None:
     """An uncertain send did go out: bind it, and let what waited behind it leave."""
+    bind(message, locked(message.conversation_id), provider_id=provider_id, sent_at=sent_at)
+    want("send", message.conversation_id)
+
+
+def bind(message: Message, conversation: Conversation, *, provider_id: str, sent_at: datetime | None) -> None:
+    """A message of ours went out under this id. Both rows are locked."""
     message.provider_id, message.state, message.failure = provider_id, Message.State.SENT, ""
     message.sent_at = sent_at or message.sent_at or timezone.now()
     message.ack = max(message.ack, Ack.PENDING.rank)
     message.save(update_fields=["provider_id", "state", "failure", "sent_at", "ack"])
-    apply_pending(message.number, message)
-    record(
-        locked(message.conversation_id), EventName.MESSAGE_SENT, message_id=message.pk, providerMessageId=provider_id
-    )
-    want("send", message.conversation_id)
+    if apply_pending(message):
+        conversation.refresh_from_db()
+    record(conversation, EventName.MESSAGE_SENT, message_id=message.pk, providerMessageId=provider_id)
 
 
 # --- Owners ---------------------------------------------------------------------------------------------------------
@@ -593,6 +604,7 @@ def take_over(conversation: Conversation, *, person_id: int | None, source: str)
     Takeover.objects.create(conversation=conversation, person_id=person_id, source=source, epoch=conversation.epoch)
     want_tending(conversation)
     record(conversation, EventName.SESSION_TAKEN_OVER, person_id=person_id, source=source)
+    updated(conversation, person_id=person_id)
 
 
 def give_back(conversation: Conversation, *, person_id: int | None, source: str = "inbox") -> None:
@@ -604,7 +616,6 @@ def give_back(conversation: Conversation, *, person_id: int | None, source: str 
         return
     conversation.owner, conversation.owner_person_id = Conversation.Owner.AI, None
     conversation.epoch += 1
-    updated(conversation, person_id=person_id)
     conversation.ai_in_a_row = 0
     conversation.watermark = max(conversation.watermark, last_answered(conversation))
     conversation.save(update_fields=["owner", "owner_person_id", "epoch", "ai_in_a_row", "watermark"])
@@ -615,6 +626,7 @@ def give_back(conversation: Conversation, *, person_id: int | None, source: str 
         conversation.save(update_fields=["needs_person_since", "needs_reason"])
     conversation.takeovers.filter(ended_at=None).update(ended_at=timezone.now(), ended_by=person_id)
     record(conversation, EventName.SESSION_GIVEN_BACK, person_id=person_id, source=source)
+    updated(conversation, person_id=person_id)
     want("turn", conversation.pk)  # also for what was answered by words that a takeover withdrew
 
 
@@ -626,7 +638,6 @@ def last_answered(conversation: Conversation) -> int:
 
 def cancel_queued(conversation: Conversation, *, why: str) -> int:
     """Withdraw what the AI has waiting to leave. The conversation must be locked."""
-    updated(conversation, person_id=person_id)
     return conversation.messages.filter(
         author__in=BY_ITSELF, state__in=[Message.State.QUEUED, Message.State.DRAFT]
     ).update(state=Message.State.CANCELLED, failure=why)
@@ -708,6 +719,8 @@ def need(conversation: Conversation, reason: str) -> None:
     conversation.needs_person_since = conversation.needs_person_since or timezone.now()
     conversation.needs_reason = reason
     conversation.save(update_fields=["needs_person_since", "needs_reason"])
+    if is_first and conversation.owner == Conversation.Owner.AI and reason != "draft_waits":
+        record(conversation, EventName.SESSION_HANDED_OFF, reason=str(reason))
 
 
 def settle_need(conversation: Conversation) -> None:
@@ -719,8 +732,6 @@ def settle_need(conversation: Conversation) -> None:
     conversation.save(update_fields=["needs_person_since", "needs_reason"])
 
 
-    if is_first and conversation.owner == Conversation.Owner.AI and reason != "draft_waits":
-        record(conversation, EventName.SESSION_HANDED_OFF, reason=str(reason))
 # --- Open and closed ------------------------------------------------------------------------------------------------
 def reopen(conversation: Conversation, settings: AgentVersion) -> list[str]:
     """Somebody speaks: it is open, whatever it was. The row is locked. Out: fields for the caller to save."""

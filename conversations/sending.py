@@ -111,7 +111,8 @@ async def send_all(conversation_id: int, hands: Hands) -> None:
             if claim is None:
                 return
             parcel = replace(parcel, claim=claim)
-        await hands.call(partial(call, parcel), then=partial(note, parcel.claim))
+        if not await hands.call(partial(call, parcel), then=partial(note, parcel.claim)):
+            return
 
 
 async def take_parcel(conversation_id: int, hands: Hands) -> Parcel | None:
@@ -349,8 +350,8 @@ def reclaim(claim: Claim) -> Claim | None:
 
 
 # --- Call and record ------------------------------------------------------------------------------------------------
-def note(claim: Claim, outcome: "Future[Sent | None]") -> None:
-    """Record what came of the call."""
+def note(claim: Claim, outcome: "Future[Sent | None]") -> bool:
+    """Record what came of the call. Out: whether another message may follow now; for later ones a row is due."""
     try:
         sent = outcome.result()
     except Uncertain as doubt:
@@ -361,7 +362,8 @@ def note(claim: Claim, outcome: "Future[Sent | None]") -> None:
         if sent is None:
             put_back(claim)
         else:
-            mark_sent(claim, sent)
+            return mark_sent(claim, sent)
+    return False
 
 
 def read(claim: Claim) -> bytes:
@@ -389,15 +391,17 @@ def call(parcel: Parcel) -> Sent | None:
     )  # fmt: skip
 
 
-def mark_sent(claim: Claim, sent: Sent) -> None:
-    """It went out: that is certain, whatever was decided about it while we were frozen before we could say so."""
+def mark_sent(claim: Claim, sent: Sent) -> bool:
+    """It went out: that is certain, whatever was decided about it while we were frozen before we could say so.
+
+    Out: whether more is queued in the conversation.
+    """
     with transaction.atomic():
         message = ours(claim, *(state for state in Message.State if state != Message.State.SENT))
         if message is None:
-            return
-        conversation = intake.locked(message.conversation_id)
-        intake.settle(message, provider_id=sent.provider_id, sent_at=sent.sent_at)
-        conversation.refresh_from_db()
+            return True
+        conversation = message.conversation
+        intake.bind(message, conversation, provider_id=sent.provider_id, sent_at=sent.sent_at)
         fields = intake.touch(conversation, message, at=timezone.now())
         waits = conversation.lifecycle == Conversation.Lifecycle.OPEN
         if waits:
@@ -406,12 +410,13 @@ def mark_sent(claim: Claim, sent: Sent) -> None:
         if conversation.needs_reason == "daily_cap":
             intake.settle_need(conversation)
         conversation.save(update_fields=[name for name in fields if name != "seq"])
+        if waits:
+            updated(conversation)
         metrics.incr("sdr_sends", outcome="sent")
+        return conversation.messages.filter(state=Message.State.QUEUED).exists()
 
 
 def mark_unknown(claim: Claim, why: str) -> None:
-        if waits:
-            updated(conversation)
     with transaction.atomic():
         message = ours(claim, Message.State.SENDING)
         if message is None:
@@ -428,7 +433,7 @@ def mark_failed(claim: Claim, error: PortError) -> None:
         message = ours(claim, Message.State.SENDING)
         if message is None:
             return
-        conversation = intake.locked(message.conversation_id)
+        conversation = message.conversation
         if not error.permanent and message.attempts < ATTEMPTS:
             pause = error.retry_after or PAUSE * 2 ** (message.attempts - 1)
             message.state, message.failure = Message.State.QUEUED, str(error)[:200]
@@ -490,19 +495,22 @@ def put_back(claim: Claim) -> None:
 
 
 def ours(claim: Claim, *states: Message.State) -> Message | None:
-    """The claimed message, locked, when it still is as we left it: the compare-and-swap of this kind.
+    """The claimed message with its conversation, both locked, when it still is as we left it: this kind's CAS.
 
     Lock order: the conversation first.
     """
     known = Message.objects.filter(pk=claim.message_id).only("conversation_id").first()
     if known is None:
         return None
-    intake.locked(known.conversation_id)
-    return (
+    conversation = intake.locked(known.conversation_id)
+    message = (
         Message.objects.select_for_update()
         .filter(pk=claim.message_id, attempts=claim.attempt, state__in=states)
         .first()
     )
+    if message is not None:
+        message.conversation = conversation
+    return message
 
 
 # --- Settling what is not known -------------------------------------------------------------------------------------

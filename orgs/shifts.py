@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -11,11 +12,16 @@ from orgs.context import in_org, recycle_connection
 from orgs.models import Claimed, Due, Org, Want
 from sdr.lib import jobs
 
+REMEMBERED_SECONDS = 3.0
+REMEMBERED_MOST = 10_000  # orgs
 LENGTH = timedelta(seconds=45)  # then the shift finishes what it has and starts its successor (DESIGN 3)
 
 
 class DueQueue:
     """`sdr.lib.jobs.Queue` over the Due table."""
+
+    def __init__(self) -> None:
+        self._orgs: dict[int, tuple[float, Org]] = {}  # by id: when it was read, and the row
 
     def claim(self, wants: Sequence[tuple[str, int, int]], *, lease: timedelta, after_org: int) -> list[Claimed]:
         return Due.objects.claim([Want(*want) for want in wants], lease=lease, after_org=after_org)
@@ -35,12 +41,25 @@ class DueQueue:
     def bury(self, row: Claimed, *, reason: str) -> bool:
         return Due.objects.bury(row, reason=reason)
 
-    @contextmanager
-    def enter(self, org_id: int) -> Iterator[Org]:
-        """The org's schema for one piece of work. Raises OrgGone for an org that was dropped."""
+    def _org(self, org_id: int) -> Org:
+        seen = self._orgs.get(org_id)
+        if seen is not None and time.monotonic() - seen[0] < REMEMBERED_SECONDS:
+            return seen[1]
         org = Org.objects.filter(pk=org_id).first()
         if org is None:
             raise jobs.OrgGone(org_id)
+        if len(self._orgs) >= REMEMBERED_MOST:
+            self._orgs.clear()
+        self._orgs[org_id] = (time.monotonic(), org)
+        return org
+
+    @contextmanager
+    def enter(self, org_id: int) -> Iterator[Org]:
+        """The org's schema for one piece of work. Raises OrgGone for an org that was dropped.
+
+        For a few seconds an org is remembered, and work in one that was dropped meanwhile fails and is tried again.
+        """
+        org = self._org(org_id)
         try:
             with in_org(org):
                 yield org

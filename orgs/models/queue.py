@@ -110,8 +110,8 @@ class DueQuerySet(models.QuerySet["Due"]):
     def move(self, *, batch: int = MOVE_BATCH) -> int:
         """Bring up to `batch` rows that are near back from Later, and put away as many that are far.
 
-        Out: how many were moved; none while somebody else moves, or holds one of them for longer than a moment. Safe to
-        call at any time from anywhere.
+        Out: how many were moved; none when somebody holds the tables or one of the rows for longer than a moment. Safe
+        to call at any time from anywhere.
         """
         values = {
             "batch": batch, "near": NEAR.total_seconds(), "soon": SOON.total_seconds(), "crowd": CROWD,
@@ -120,9 +120,7 @@ class DueQuerySet(models.QuerySet["Due"]):
         try:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL lock_timeout = '{MOVE_LOCK_WAIT}'")
-                cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [MOVE_LOCK])
-                if not cursor.fetchone()[0]:
-                    return 0
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [MOVE_LOCK])  # before the next statement's snapshot
                 cursor.execute(BRING_BACK, values)
                 count = cursor.rowcount
                 cursor.execute(PUT_AWAY_MANY, values)
