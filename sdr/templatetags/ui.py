@@ -77,9 +77,9 @@ def control(field: BoundField) -> SafeString:
 def time_element(value: date | datetime | None, style: str = "datetime") -> SafeString:
     """A moment as `<time>` in UTC, shown in the reader's own time zone by <local-time> (STYLE E4).
 
-    `style` is datetime, date, clock (the hour alone, below a heading with the day) or relative. Without scripts the text is in Django's current time zone, which it names
-    when that is UTC. A plain date is the same day everywhere and is not converted. None gives the empty string.
-    Raises ValueError for a naive datetime: nobody could say when that is.
+    `style` is datetime, date, clock (the hour alone, below a heading with the day) or relative. Without scripts the
+    text is in Django's current time zone, which it names when that is UTC. A plain date is the same day everywhere and
+    is not converted. None gives the empty string. Raises ValueError for a naive datetime: nobody knows when that is.
     """
     if style not in TIME_STYLES:
         raise ValueError(f"{style!r} is not a way to show a time; use one of {sorted(TIME_STYLES)}.")
