@@ -27,11 +27,11 @@ from conversations import intake, links, sending
 from conversations.models import Conversation, Message, Number
 from conversations.ports import Ack, Incoming, ReadBack, Revoke, StatusUpdate, Transport
 from conversations.rhythm import Rhythm
+from conversations.sending import Hands
 from orgs.models import Due
 from orgs.models.queue import CALM
 from sdr.lib import metrics
 from sdr.lib.errors import PortError
-from sdr.lib.jobs import Work
 
 KIND = "gaps"
 OVERLAP = timedelta(
@@ -73,10 +73,10 @@ def grace() -> timedelta:
     return min(GRACE, every() / 4)
 
 
-async def look(number_id: int, work: Work) -> None:
+async def look(number_id: int, hands: Hands) -> None:
     """One look at one number; plans the next. Safe to repeat and to lose halfway: nothing counts as read before its
     end, and what was stored is known the next time."""
-    plan: Plan | None = await work.run(begin, number_id)
+    plan: Plan | None = await hands.run(begin, number_id)
     if plan is None:
         return
     spans = [(plan.since, plan.until)]
@@ -85,7 +85,7 @@ async def look(number_id: int, work: Work) -> None:
     while spans:
         since, until = spans.pop()
         call = partial(plan.transport.read_back, since=since, until=until)
-        heard = await work.call(call, then=partial(compare, plan, since, until))
+        heard = await hands.call(call, then=partial(compare, plan, since, until))
         if heard is None:  # the provider did not answer: `compare` has planned the next look
             return
         if isinstance(heard, Halves):
@@ -94,7 +94,7 @@ async def look(number_id: int, work: Work) -> None:
         moments += heard.moments
         found += heard.found
         parked += heard.parked
-    await work.run(end, plan, moments, found, parked)
+    await hands.run(end, plan, moments, found, parked)
 
 
 @dataclass(frozen=True)

@@ -366,6 +366,7 @@ PAGES: dict[str, Page] = {
     "invitations/<str:token>/signup/": Page({405}, {302}, args=token, anonymous={405, 422}, knows=offer_of),
     # What Django brings
     "i18n/setlang/": Page({302}, {302}),
+    "schemas/<str:name>.json": Page({200}, args=lambda world, slug: {"name": "session.updated.v1"}),
 }
 HINT = "Add it to PAGES here, or to tests/library_pages.py: who may open it, what it answers, and a plausible body."
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # no types in the lock
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -62,7 +62,7 @@ def a_day_in_the_life(number: Number, ana: Person) -> Conversation:
     replies.give_back(the_conversation(), ana)
     lifecycle.snooze(the_conversation(), ana, until=timezone.now() + timedelta(hours=3))
     arrive(number, incoming("Voltei", pid="A3"))
-    lifecycle.close(the_conversation(), ana, reason="won")
+    lifecycle.close(the_conversation(), ana, reason=Conversation.Closing.DONE)
     arrive(number, incoming("Mais uma", pid="A4", sent_at=timezone.now() - timedelta(hours=9)))
     arrive(number, incoming("da loja", pid="B1", from_us=True, sender_name=""))
     evidence.requalify(the_conversation(), evidence_agent(number))

@@ -1,8 +1,5 @@
 """What the provider has and nobody told us of is found, stored once, and treated as if it had come in time."""
 
-import asyncio
-from collections.abc import Callable
-from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any
 
@@ -22,25 +19,10 @@ from .conftest import JID, arrive, drive, incoming, make_number, ours, the_conve
 MINUTE = timedelta(minutes=1)
 
 
-class Hands:
-    """A `Work` whose database work runs in this test's transaction."""
-
-    def __init__(self, run: Callable[..., Any]) -> None:
-        self.run = run
-
-    async def call(self, function: Callable[[], Any], *, then: Callable[[Any], Any]) -> Any:
-        outcome: Future[Any] = Future()
-        try:
-            outcome.set_result(await asyncio.to_thread(function))
-        except Exception as error:
-            outcome.set_exception(error)
-        return await self.run(then, outcome)
-
-
 def look(number: Number) -> None:
     """One look, as if the last one had been a while ago."""
     Number.objects.filter(pk=number.pk).update(looked_at=None)
-    drive(lambda run: gaps.look(number.pk, Hands(run)))  # type: ignore[arg-type]
+    drive(lambda hands: gaps.look(number.pk, hands))
 
 
 def due(kind: str, ref: object) -> Due | None:
@@ -330,7 +312,7 @@ def test_it_learns_from_what_it_reads(number: Number) -> None:
 
 def test_two_looks_never_follow_one_another_closely(number: Number) -> None:
     look(number)
-    drive(lambda run: gaps.look(number.pk, Hands(run)))  # type: ignore[arg-type]
+    drive(lambda hands: gaps.look(number.pk, hands))
     assert len(fakes.phone.readings) == 1
     row = due(gaps.KIND, number.pk)
     assert row is not None
