@@ -8,7 +8,6 @@ from hashlib import sha256
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import Count
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
@@ -35,10 +34,9 @@ Intent = Number.Intent
 @require_safe
 def index(request: OrgRequest) -> HttpResponse:
     """All numbers, those removed last; htmx gets the list alone, or 204 while it is as `seen`."""
-    numbers = Number.objects.annotate(talks=Count("conversations")).order_by("removed_at", "name", "pk")
-    rows = [{"number": number, "standing": wording.standing(number)} for number in numbers]
-    version = version_of([(row["number"], row["standing"]) for row in rows])
-    context = {"rows": rows, "version": version, "may_manage": request.membership.may(Role.ADMIN)}
+    numbers = Number.objects.order_by("removed_at", "name", "pk")
+    rows = [(number, wording.standing(number)) for number in numbers]
+    context = {"rows": rows, "version": version_of(rows), "may_manage": request.membership.may(Role.ADMIN)}
     return answer(request, "index", "_list", context)
 
 
@@ -310,8 +308,9 @@ def done(
     else:
         if told:
             messages.success(request, told)
-    where = {} if then == "numbers:index" else {"pk": number.pk}
-    return redirect(then, slug=request.org.slug, **where)
+    if then == "numbers:index":
+        return redirect(then, slug=request.org.slug)
+    return redirect(then, slug=request.org.slug, pk=number.pk)
 
 
 # --- The secret -----------------------------------------------------------------------------------------------------

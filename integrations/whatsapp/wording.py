@@ -30,9 +30,7 @@ RECONNECTING = Standing(
 CLOSED = Standing(_("Not connected"), "negative", "alert", _("No phone is linked. Connect to get a code to scan."))
 LOGGED_OUT = Standing(_("Logged out"), "negative", "alert", _("The phone has unlinked us. Connect to scan a new code."))
 REFUSED = Standing(_("Not scanned"), "negative", "alert", _("Nobody scanned the code in time. Connect for a new one."))
-GONE = Standing(
-    _("Missing"), "negative", "alert", _("It was deleted at the Evolution server. Connect again.")
-)
+GONE = Standing(_("Missing"), "negative", "alert", _("It was deleted at the Evolution server. Connect again."))
 REMOVING = Standing(_("Being removed"), "warning", "clock", _("It is deleted at the Evolution server, then here."))
 REMOVED = Standing(_("Removed"), "", "info", _("Its conversations stay readable."))
 LEAVING = Standing(_("Logging out"), "warning", "clock")

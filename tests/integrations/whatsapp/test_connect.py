@@ -14,7 +14,7 @@ from conversations.models import Contact, Conversation, Number
 from conversations.ports import LinkState, PairingCode
 from integrations.models import Quarantine
 from integrations.whatsapp import changes, connect
-from integrations.whatsapp.client import EvolutionError
+from integrations.whatsapp.client import Evolution, EvolutionError
 from integrations.whatsapp.standin import Options, Standin
 from orgs.audit import Action
 from orgs.models import AuditEntry, ChannelAddress, Due, Org, Person, Refused
@@ -33,7 +33,7 @@ def evolution() -> Iterator[Standin]:
 @pytest.fixture
 def request_of_ana(in_acme: Org, ana: Person, evolution: Standin, settings: Any) -> Any:
     settings.EVOLUTION_URL, settings.EVOLUTION_API_KEY = evolution.url, evolution.api_key
-    request = RequestFactory().post("/")
+    request: Any = RequestFactory().post("/")
     request.user, request.org = ana, in_acme
     return request
 
@@ -149,13 +149,13 @@ def test_nobody_scans_it_in_time(world: World) -> None:
 
 # --- Twice, and after a crash ---------------------------------------------------------------------------------------
 def test_an_instance_whose_answer_was_lost_is_found_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    create = connect.Evolution.create
+    create = Evolution.create
 
     def lost(self: Any, *args: Any, **given: Any) -> None:
         create(self, *args, **given)
         raise KeyboardInterrupt  # the process dies between the call and the record
 
-    monkeypatch.setattr(connect.Evolution, "create", lost)
+    monkeypatch.setattr(Evolution, "create", lost)
     with pytest.raises(KeyboardInterrupt):
         world.carry_out()
     monkeypatch.undo()
@@ -176,15 +176,15 @@ def test_a_name_that_is_not_free_is_exchanged(world: World) -> None:
 
 
 def test_one_that_was_removed_meanwhile_leaves_nothing_behind(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    create = connect.Evolution.create
+    create = Evolution.create
 
     def removed_meanwhile(self: Any, *args: Any, **given: Any) -> Any:
         changes.ask(world.request, world.number, Intent.REMOVE)
-        monkeypatch.setattr(connect.Evolution, "create", create)
+        monkeypatch.setattr(Evolution, "create", create)
         connect.carry_out(world.number.pk)  # another shift is quicker
         return create(self, *args, **given)
 
-    monkeypatch.setattr(connect.Evolution, "create", removed_meanwhile)
+    monkeypatch.setattr(Evolution, "create", removed_meanwhile)
     connect.carry_out(world.number.pk)
     until(lambda: world.instances == [])
     assert not Number.objects.exists()
