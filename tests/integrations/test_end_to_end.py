@@ -21,16 +21,16 @@ from django.db import connection
 from django.test import override_settings
 from django.utils import timezone
 
-from conversations import gaps, invariants, links
+from conversations import gaps, invariants, links, media, replies
 from conversations.models import AgentVersion, Conversation, MediaAsset, Message, Number
 from conversations.ports import Ack, LinkState
 from integrations.whatsapp.auth import Proof
 from integrations.whatsapp.client import Evolution, Webhook
 from integrations.whatsapp.numbers import Provider, add_number, webhook_path
-from integrations.whatsapp.standin import Faults, Options, Standin
+from integrations.whatsapp.standin import Faults, Options, Standin, samples
 from orgs import shifts
 from orgs.context import in_org
-from orgs.models import Due, Org, Received
+from orgs.models import Due, Org, Person, Received
 from sdr.local.embedded import CHECKOUT
 from tests import databases
 
@@ -269,6 +269,26 @@ def test_it_keeps_a_picture_under_what_it_really_is(world: World, phone: str) ->
         assert sent.media is not None
         assert file.read() == sent.media.data
     assert asset.size == len(sent.media.data)
+
+
+def test_a_persons_files_reach_the_lead_in_order(world: World, phone: str) -> None:
+    world.says(phone, "Oi")
+    eventually(lambda: len(world.answers(phone)) > 0)
+    world.settled()
+    beto = Person.objects.get(email="beto@example.com")
+    picture, voice, offer = samples.picture(32), samples.voice_note(1), samples.document("Proposta")
+    with in_org(world.acme):
+        for data, name, text in [(picture, "foto.png", "Veja"), (voice, "nota.ogg", "E ouça"), (offer, "p.pdf", "")]:
+            replies.reply(world.conversation(phone), beto, upload=media.accept(data, name=name), text=text)
+        eventually(lambda: len(world.answers(phone)) == 5)
+        world.settled()
+        sent = world.evolution.whatsapp.answers(phone)[1:]
+        assert [(one.kind, one.text, one.media and one.media.data) for one in sent] == [
+            ("image", "Veja", picture), ("voice", "", voice), ("text", "E ouça", None), ("document", "", offer),
+        ]  # fmt: skip
+        ours = Message.objects.filter(conversation__contact__phone=phone, author="person").order_by("seq")
+        eventually(lambda: all(one.ack == Ack.READ.rank for one in ours.all()))
+        assert [one.provider_id for one in ours] == [one.id for one in sent]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client as Browser
 
-from integrations.whatsapp.standin import Options, Standin, samples
+from integrations.whatsapp.standin import Options, SendFault, Standin, samples
 from tests.integrations.whatsapp.hook import Client, Hook, listening
 
 pytestmark = [pytest.mark.urls("tests.integrations.whatsapp.simulator_urls"), pytest.mark.django_db]
@@ -154,3 +154,56 @@ def test_without_the_stand_in_it_says_so(browser: Browser, settings: Any) -> Non
     assert page.status_code == 200
     assert "The phone is off" in page.content.decode()
     assert browser.get(CHAT).status_code == 404
+
+
+def test_what_was_recorded_in_the_page_is_a_voice_note(evolution: Standin, browser: Browser) -> None:
+    page = browser.get(CHAT)
+    assert "microphone=(self)" in page["Permissions-Policy"]
+    assert "<voice-recorder" in page.content.decode()
+    write(browser, "text", file=SimpleUploadedFile("voice.webm", b"\x1aE\xdf\xa3sound", "audio/webm"))
+    [voice] = evolution.whatsapp.sent(LEAD)
+    assert (voice.kind, voice.media and voice.media.mime) == ("voice", "audio/webm")
+
+
+def test_a_message_is_answered_by_name(evolution: Standin, browser: Browser, hook: Hook) -> None:
+    Client(evolution)("POST", "/message/sendText/t_1", {"number": LEAD, "text": "Casa ou <b>empresa</b>?"})
+    [asked] = evolution.whatsapp.answers(LEAD)
+    form = browser.get(f"{CHAT}?answer={asked.id}").content.decode()
+    assert f'name="quoted_id" value="{asked.id}"' in form
+    write(browser, "text", text="Casa", quoted_id=asked.id)
+    assert evolution.settle()
+    [data] = hook.events("messages.upsert")
+    assert data["contextInfo"]["stanzaId"] == asked.id
+    quoted = re.search(r'bubble__quoted">([^<]*)<', browser.get(CHAT).content.decode())
+    assert quoted
+    assert quoted[1] == "Casa ou &lt;b&gt;empresa&lt;/b&gt;?"
+
+
+def test_what_goes_wrong_is_switched_on_and_off(evolution: Standin, browser: Browser) -> None:
+    given = {"disorder": "on", "duplicates": "on", "losses": "on", "next_send": "hang_after"}
+    assert browser.post(f"{CHAT}mishaps/", given).status_code == 302
+    faults = evolution.faults
+    assert (faults.disorder_seconds, faults.duplicate_rate, faults.repeat_rate, faults.swallow_rate) == (
+        4.0,
+        0.5,
+        0.5,
+        0.3,
+    )
+    assert faults.next_sends == [SendFault.HANG_AFTER]
+    shown = browser.get(CHAT).content.decode()
+    assert len(re.findall(r'<input type="checkbox"[^>]* checked', shown)) == 3
+    assert '<option value="hang_after" selected>' in shown
+    browser.post(f"{CHAT}mishaps/", {})
+    assert (faults.disorder_seconds, faults.duplicate_rate, faults.repeat_rate, faults.swallow_rate) == (0, 0, 0, 0)
+    assert faults.next_sends == []
+    browser.post(f"{CHAT}mishaps/", {"next_send": "explode", "losses": "on"})
+    assert (faults.next_sends, faults.swallow_rate) == ([], 0)
+
+
+def test_the_companys_number_is_cut_off_and_connected_again(evolution: Standin, browser: Browser) -> None:
+    browser.post(f"{CHAT}link/", {"action": "drop"})
+    assert evolution.instance("t_1").state != "open"
+    assert "Connect the company's number again" in browser.get(CHAT).content.decode()
+    browser.post(f"{CHAT}link/", {"action": "restore"})
+    assert evolution.settle()
+    assert evolution.instance("t_1").state == "open"
