@@ -56,7 +56,9 @@ PREVIEW_CHARS = 120
 TEXT_CHARS = 70_000
 BY_ITSELF = (Message.Author.AI, Message.Author.SYSTEM)  # written by no person: what takeovers and switches withdraw
 # Why an answer was withdrawn without anybody deciding that there should be none: the lead is still owed one.
-WITHDRAWN = frozenset({"taken_over", "no_longer_ai", "opted_out", "ai_paused", "lead_changed_message"})
+WITHDRAWN = frozenset(
+    {"taken_over", "no_longer_ai", "opted_out", "ai_paused", "lead_changed_message", "not_sent_and_outdated"}
+)
 REWIND_TURNS = 20  # looked back at
 NO_TURN = frozenset({MessageKind.STICKER, MessageKind.UNSUPPORTED})
 
@@ -100,6 +102,8 @@ def receive(number: Number, incoming: Incoming, *, received_at: datetime, is_rec
     if Message.objects.filter(number=number, provider_id=incoming.provider_id).exists():
         return None
     contact = identify(incoming.chat, name=incoming.sender_name)
+    if incoming.kind == MessageKind.TEXT and policy.asks_to_stop(incoming.text):
+        lock_all(contact)  # an opt-out locks them all: in their order, before any is locked alone
     conversation = converse(contact, number, incoming.chat.jid)
     if Message.objects.filter(number=number, provider_id=incoming.provider_id).exists():
         return None  # came in while we waited for the lock
@@ -263,10 +267,16 @@ def add_aliases(contact: Contact, names: list[tuple[str, str]]) -> None:
     )
 
 
+def lock_all(*contacts: Contact) -> None:
+    """Lock the conversations of contacts by id, as everybody does who needs more than one (DESIGN 4, lock order)."""
+    list(Conversation.objects.select_for_update().filter(contact__in=contacts).order_by("pk").values_list("pk"))
+
+
 def merge(keep: Contact, other: Contact) -> None:
     """Two contacts turn out to be one person. Both rows are locked; conversations on one number become one."""
     Alias.objects.filter(contact=other).update(contact=keep)
     OptOut.objects.filter(contact=other).update(contact=keep)
+    lock_all(keep, other)
     for theirs in Conversation.objects.select_for_update().filter(contact=other).order_by("pk"):
         ours = Conversation.objects.select_for_update().filter(contact=keep, number=theirs.number_id).first()
         if ours is None:

@@ -181,7 +181,8 @@ def claim_locked(conversation_id: int) -> Claim | Wait:
     if conversation is None or on_the_wire(conversation):
         return Wait.NOTHING
     message = conversation.messages.select_for_update().filter(state=Message.State.QUEUED).order_by("seq").first()
-    if message is None:
+    if message is None or on_the_wire(conversation):
+        # Asked again: whoever else had the share lock may have claimed one while we waited for it.
         return Wait.NOTHING
     now = timezone.now()
     if message.not_before is not None and message.not_before > now:
@@ -617,7 +618,7 @@ def not_sent(message: Message) -> None:
     if message.author in intake.BY_ITSELF and (changed or newer):
         message.state, message.failure = Message.State.CANCELLED, "not_sent_and_outdated"
         message.save(update_fields=["state", "failure"])
-        if not changed:
+        if conversation.owner == Conversation.Owner.AI:
             intake.want("turn", conversation.pk)
         intake.want("send", conversation.pk)
         return

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conversations.views import closure, conversation, drafts, inbox, media, pause, replies, snooze, takeover
+from conversations.views import closure, conversation, drafts, inbox, media, pause, replies, snooze, takeover, typing
 
 app_name = "conversations"
 urlpatterns = [
@@ -14,6 +14,7 @@ urlpatterns = [
     path("<int:pk>/closure/", closure.create, name="closure"),
     path("<int:pk>/closure/end/", closure.end, name="closure_end"),
     path("<int:pk>/snooze/", snooze.create, name="snooze"),
+    path("<int:pk>/typing/", typing.create, name="typing"),
     path("<int:pk>/takeover/", takeover.create, name="takeover"),
     path("<int:pk>/takeover/end/", takeover.end, name="takeover_end"),
     path("<int:pk>/messages/<int:message>/approval/", drafts.approve, name="approval"),

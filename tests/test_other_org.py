@@ -304,6 +304,7 @@ PAGES: dict[str, Page] = {
     "o/<slug:slug>/inbox/<int:pk>/snooze/": Page(
         {405}, {302}, Role.SDR, args=row_pk, body=lambda world: {"hours": "24"}
     ),
+    "o/<slug:slug>/inbox/<int:pk>/typing/": Page({405}, {204}, Role.SDR, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/takeover/": Page({405}, {302}, Role.SDR, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/takeover/end/": Page({405}, {302}, Role.SDR, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/messages/<int:message>/approval/": Page({405}, {302}, Role.SDR, args=draft_pk),

@@ -28,5 +28,7 @@ def create(request: OrgRequest) -> HttpResponse:
 def end(request: OrgRequest) -> HttpResponse:
     """Let the AI speak again."""
     pause.resume(request.user, request=request)
-    messages.success(request, _("The AI answers again, also what came in meanwhile, unless somebody has or it waited too long."))
+    messages.success(
+        request, _("The AI answers again, also what came in meanwhile, unless somebody has or it waited too long.")
+    )
     return redirect("conversations:inbox", slug=request.org.slug)
