@@ -11,7 +11,7 @@ from tests.conversations.test_ownership_race import together
 
 
 def published(number: Number | None) -> list[tuple[int, str]]:
-    rows = AgentVersion.objects.filter(number_id=number and number.pk).order_by("version")
+    rows = AgentVersion.objects.filter(number_id=number.pk if number else None).order_by("version")
     return [(row.version, row.state) for row in rows]
 
 

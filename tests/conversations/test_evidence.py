@@ -19,8 +19,8 @@ from conversations.models import (
     Qualification,
     Signal,
 )
-from conversations.ports import AnswerFound, FactFound, SignalFound
-from conversations.qualification import SignalKey
+from conversations.ports import AnswerFound, FactFound, Found, SignalFound
+from conversations.qualification import Evidence, SignalKey
 from orgs.context import in_org
 from orgs.models import Org
 from tests.conversations.conftest import arrive, incoming, make_number, the_conversation
@@ -75,7 +75,7 @@ def test_it_refuses_the_words_of_another_conversation_and_our_own(number: Number
 
 
 def test_it_refuses_kinds_that_do_not_exist(talk: Conversation, said: Message) -> None:
-    finds = [
+    finds: list[Found] = [
         AnswerFound("qualified", said.pk, "Padaria"),
         FactFound("shoe_size", 42, said.pk, "8 pessoas"),
         SignalFound("gold", said.pk, "Padaria"),
@@ -115,7 +115,7 @@ def test_what_a_person_set_stays(talk: Conversation, said: Message) -> None:
 
 
 def test_what_a_person_struck_out_does_not_come_back(talk: Conversation, said: Message) -> None:
-    finds = [
+    finds: list[Found] = [
         AnswerFound("problem", said.pk, "perdemos pedido"),
         FactFound("team_size", 8, said.pk, "8 pessoas"),
         SignalFound("urgency", said.pk, "toda semana"),
@@ -124,7 +124,7 @@ def test_what_a_person_struck_out_does_not_come_back(talk: Conversation, said: M
     for model in (Answer, Fact, Signal):
         evidence.strike(model.objects.get(), person_id=1)
     assert [one.why for one in evidence.write(talk, finds)] == ["corrected"] * 3
-    assert evidence.of(talk) == evidence.Evidence()
+    assert evidence.of(talk) == Evidence()
 
 
 def test_an_edit_ends_what_it_takes_away(talk: Conversation, said: Message) -> None:

@@ -3,6 +3,7 @@
 import json
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -42,7 +43,7 @@ def test_it_reads_the_labelled_answers(file: str) -> None:
     assert asked / len(rows) >= 0.90
 
 
-def shown(answer: slots.SlotAnswer) -> dict[str, str | None] | None:
+def shown(answer: slots.SlotAnswer) -> dict[str, Any] | None:
     if not answer.asked or answer.outcome is Outcome.TAKES:
         return None
     return {
