@@ -78,10 +78,10 @@ def retake_without_token() -> None:
 
 
 def early_resend() -> None:
-    """A send whose answer is late counts as not sent, without the long wait and without a canary."""
+    """A send whose answer is not there at once counts as not sent, without the long wait and without a canary."""
     from conversations import sending
 
-    sending.VERDICT_AFTER = timedelta(seconds=1)
+    sending.VERDICT_AFTER = EARLY
     sending.has_canary = lambda *_: True
 
 
@@ -108,6 +108,7 @@ def watermark_by_timestamp() -> None:
 
 
 CLAIMING = (f"{BEFORE} inside may_leave", f"{AFTER} inside may_leave")
+EARLY = timedelta(seconds=0.3)
 NEVER_ANSWERED = frozenset({Kind.UNANSWERED, f"{INVARIANT} unanswered_without_turn"})
 BUGS: dict[str, Bug] = {
     bug.put_back.__name__: bug

@@ -44,7 +44,7 @@ class Place:
         return f"{BEFORE} {self.name}", f"{AFTER} {self.name}"
 
 
-TURNS, SENDING = "conversations.turns", "conversations.sending"
+TURNS, SENDING, GAPS = "conversations.turns", "conversations.sending", "conversations.gaps"
 QUEUE, TRANSPORT = "orgs.models.queue.DueQuerySet", "integrations.whatsapp.transport.EvolutionTransport"
 INTAKE_KIND = Place("commit", "integrations.tasks", "take_in")
 IN_WORKER = (
@@ -57,7 +57,9 @@ IN_WORKER = (
     Place("commit", SENDING, "mark_unknown"),
     Place("commit", SENDING, "mark_failed"),
     Place("commit", SENDING, "put_back"),
-    Place("commit", SENDING, "reconcile"),
+    Place("commit", SENDING, "judge"),
+    Place("commit", GAPS, "attempt"),
+    Place("commit", GAPS, "end"),
     Place("commit", "conversations.links", "look"),
     Place("commit", QUEUE, "claim"),
     # Statements that are a transaction of their own.
@@ -70,6 +72,7 @@ IN_WORKER = (
     Place("call", TRANSPORT, "recent"),
     Place("call", TRANSPORT, "chats"),
     Place("call", TRANSPORT, "state"),
+    Place("call", TRANSPORT, "read_back"),
     Place("thought", "tests.chaos.brain.NamingBrain", "decide"),
     # Inside transactions, between what is read and what is written because of it.
     Place("inside", "conversations.intake", "converse"),

@@ -13,7 +13,7 @@ from typing import TypeVar
 from integrations.whatsapp.standin import Author, Faults, SendFault
 from tests.chaos.pace import QUICK, Pace
 from tests.chaos.stage import RESTARTS, Stage, staged
-from tests.chaos.truth import Evidence, Got, Move, Stored, Takeover, Verdict, judge
+from tests.chaos.truth import BACK_WITHIN_SECONDS, Evidence, Got, Move, Stored, Takeover, Verdict, judge
 
 T = TypeVar("T")
 ORGS, NUMBERS = 2, 2  # numbers of each org
@@ -159,6 +159,7 @@ def gather(stage: Stage, plan: Plan) -> Cast:
     """Orgs with numbers that are connected to the stand-in, and their leads."""
     from django.utils import timezone
 
+    from conversations import gaps
     from conversations.models import AgentVersion, Number
     from integrations.whatsapp.auth import Proof
     from integrations.whatsapp.client import Evolution, Webhook
@@ -193,6 +194,7 @@ def gather(stage: Stage, plan: Plan) -> Cast:
             raise RuntimeError(stage.failure or "the numbers did not connect")
         time.sleep(0.1)
     names = list(cast.instances)
+    gaps.ensure()  # as the schedule does
     cast.leads = [(names[n % len(names)], f"55119{90_000_000 + n}") for n in range(plan.conversations)]
     return cast
 
@@ -348,7 +350,7 @@ def wait_for_quiet(stage: Stage, plan: Plan, cast: Cast) -> None:
 
     Meanwhile the company's own phone writes elsewhere: proof for uncertain sends.
     """
-    deadline = time.monotonic() + plan.pace.verdict_latest.total_seconds() + SETTLE_SECONDS
+    deadline = time.monotonic() + max(plan.pace.verdict_latest.total_seconds() + SETTLE_SECONDS, BACK_WITHIN_SECONDS)
     looks, canary_at = 0, 0.0
     while looks < QUIET_LOOKS and time.monotonic() < deadline:
         is_uncertain = insist(partial(uncertain, cast))
@@ -356,7 +358,12 @@ def wait_for_quiet(stage: Stage, plan: Plan, cast: Cast) -> None:
             canary_at = time.monotonic() + CANARY_SECONDS
             for instance in cast.instances:
                 stage.standin.act(instance, CANARY, "company", text="still here")
-        is_quiet = not is_uncertain and stage.standin.do(stage.standin.is_quiet) and not insist(work_left)
+        is_quiet = (
+            not is_uncertain
+            and stage.standin.do(stage.standin.is_quiet)
+            and not insist(work_left)
+            and not insist(partial(missing, stage, cast))
+        )
         looks = looks + 1 if is_quiet else 0
         time.sleep(LOOK_SECONDS / 2)
 
@@ -370,6 +377,24 @@ def work_left() -> list[str]:
 
     waits = Due.objects.filter(dead_at=None).filter(Q(kind__in=REPLYING) | Q(due_at__lte=timezone.now()))
     return [f"{row} due at {row.due_at}" for row in waits]
+
+
+def missing(stage: Stage, cast: Cast) -> set[str]:
+    """Ids of what leads wrote and nobody has found yet."""
+    from conversations.models import Message
+    from orgs.context import in_org
+    from orgs.models import Org
+
+    stored: set[str | None] = set()
+    for org in Org.objects.filter(pk__in=set(cast.instances.values())):
+        with in_org(org):
+            stored |= set(Message.objects.filter(author=Message.Author.LEAD).values_list("provider_id", flat=True))
+    return set(said(stage)) - stored
+
+
+def said(stage: Stage) -> dict[str, float]:
+    """When leads wrote what: id → epoch seconds."""
+    return {message.id: message.at for message in stage.standin.whatsapp.messages if message.author == Author.LEAD}
 
 
 def uncertain(cast: Cast) -> bool:
@@ -394,10 +419,7 @@ def collect(stage: Stage, cast: Cast) -> Evidence:
     from orgs.context import in_org
     from orgs.models import Due, Org, Received
 
-    evidence = Evidence(acknowledged=acknowledged(stage), withdrawn=cast.withdrawn, must_come_back=False)
-    evidence.said = {
-        message.id: message.at for message in stage.standin.whatsapp.messages if message.author == Author.LEAD
-    }
+    evidence = Evidence(acknowledged=acknowledged(stage), said=said(stage), withdrawn=cast.withdrawn)
     for org in Org.objects.filter(pk__in=set(cast.instances.values())):
         with in_org(org):
             rows = kept.Message.objects.annotate(

@@ -178,7 +178,7 @@ def staged(seed: int, *, pace: Pace, bug: str = "", faults: Faults, **options: A
     cluster = Cluster(state)
     cluster.start()
     try:
-        prepare(cluster)
+        prepare(cluster, pace)
         policy = RetryPolicy(
             request_timeout_seconds=5.0, max_attempts=40, initial_delay_seconds=0.5, max_delay_seconds=2.0
         )
@@ -196,10 +196,10 @@ def staged(seed: int, *, pace: Pace, bug: str = "", faults: Faults, **options: A
         cluster.stop()
 
 
-def prepare(cluster: Cluster) -> None:
+def prepare(cluster: Cluster, pace: Pace) -> None:
     os.environ |= {
         "ENVIRONMENT": "test", "DJANGO_SETTINGS_MODULE": "tests.chaos.settings", "TEST_DATABASE": DATABASE,
-        "DATABASE_URL": cluster.dsn(DATABASE),
+        "DATABASE_URL": cluster.dsn(DATABASE), "CHAOS_PACE": pace.name,
     }  # fmt: skip
     import django
 

@@ -13,7 +13,6 @@ PARKED_SHARE = 0.005
 LEAST_PARKED = 1  # so that one among a few hundred replies is no violation
 PARKED = frozenset({"unknown", "failed"})
 OVER = frozenset({"sent", "cancelled", *PARKED})
-SUPERSEDED = frozenset({"not_sent_and_outdated", "lead_changed_message", "merged"})  # why a reply gave way to another
 BACK_WITHIN_SECONDS = 600.0
 INVARIANT = "invariant"  # kinds of violations of `conversations.invariants` begin with it
 
@@ -26,7 +25,6 @@ class Kind(StrEnum):
     NOT_BACK = "not back"
     BACK_LATE = "back late"
     UNANSWERED = "unanswered"
-    WITHDRAWN_UNANSWERED = "withdrawn, unanswered"
     ANSWERED_TWICE = "answered twice"
     SAID_NOTHING = "said nothing"
     WRITTEN_BY_FORMER_TAKER = "written by the former taker"
@@ -38,7 +36,7 @@ class Kind(StrEnum):
     STILL_DUE = "still due"
 
 
-LOST = frozenset({Kind.NEVER_STORED, Kind.NOT_BACK, Kind.BACK_LATE, Kind.UNANSWERED, Kind.WITHDRAWN_UNANSWERED})
+LOST = frozenset({Kind.NEVER_STORED, Kind.NOT_BACK, Kind.BACK_LATE, Kind.UNANSWERED})
 TWICE = frozenset({Kind.STORED_TWICE, Kind.ANSWERED_TWICE, Kind.TWICE_ON_PHONE})
 
 
@@ -185,7 +183,7 @@ def judge_arrivals(evidence: Evidence, verdict: Verdict) -> None:
     for message in evidence.messages:
         if message.author == "lead" and message.provider_id:
             stored[message.provider_id].append(message)
-    moves = by_chat(evidence.moves)
+    moves, answers = by_chat(evidence.moves), by_chat(answering(evidence))
     for provider_id in sorted(evidence.acknowledged | set(evidence.said)):
         found = stored[provider_id]
         if not found and provider_id in evidence.acknowledged:
@@ -197,7 +195,7 @@ def judge_arrivals(evidence: Evidence, verdict: Verdict) -> None:
         for message in found:
             if provider_id not in evidence.acknowledged:
                 judge_return(message, evidence.said[provider_id], verdict)
-            why = reason_for_silence(message, moves[message.chat])
+            why = reason_for_silence(message, answers[message.chat], moves[message.chat])
             if why is None:
                 verdict.add(
                     Kind.UNANSWERED, f"“{message.text}” (seq {message.seq} of {message.chat}) was never answered"
@@ -214,9 +212,18 @@ def judge_return(message: Stored, said_at: float, verdict: Verdict) -> None:
         verdict.add(Kind.BACK_LATE, f"“{message.text}” came back after {seconds:.0f} s")
 
 
-def reason_for_silence(message: Stored, moves: Sequence[Move]) -> str | None:
+def answering(evidence: Evidence) -> list[Move]:
+    """Applied turns whose words were not all withdrawn: what those had answered is to be answered by another."""
+    told = {(message.chat[0], message.turn_id): False for message in evidence.messages if message.author == "ai"}
+    for message in evidence.messages:
+        if message.author == "ai" and message.state != "cancelled":
+            told[message.chat[0], message.turn_id] = True
+    return [move for move in evidence.moves if move.state == "applied" and told.get((move.chat[0], move.id), True)]
+
+
+def reason_for_silence(message: Stored, answers: Sequence[Move], moves: Sequence[Move]) -> str | None:
     """ "" for an answered message, the recorded reason for one that is not, None without any."""
-    if any(move.state == "applied" and move.up_to >= message.seq for move in moves):
+    if any(move.up_to >= message.seq for move in answers):
         return ""
     if message.is_backlog:
         return "backlog"
@@ -225,27 +232,19 @@ def reason_for_silence(message: Stored, moves: Sequence[Move]) -> str | None:
 
 
 def judge_turns(evidence: Evidence, verdict: Verdict) -> None:
-    """Each applied turn answers something no other answers, says something, and was written by its last taker."""
+    """Each turn that answers says something, answers what no other does, and was written by its last taker."""
     arrivals: dict[tuple[int, int], list[int]] = defaultdict(list)
-    outgoing: dict[tuple[int, int | None], list[Stored]] = defaultdict(list)
+    outgoing = {(message.chat[0], message.turn_id) for message in evidence.messages if message.author == "ai"}
     for message in evidence.messages:
         if message.author == "lead":
             arrivals[message.chat].append(message.seq)
-        elif message.author == "ai":
-            outgoing[message.chat[0], message.turn_id].append(message)
-    taken = Counter(takeover.chat for takeover in evidence.takeovers)
-    for chat, moves in by_chat(evidence.moves).items():
+    for chat, moves in by_chat(answering(evidence)).items():
         before = 0
-        applied = sorted((one for one in moves if one.state == "applied"), key=lambda one: one.up_to)
-        for move in applied:
+        for move in sorted(moves, key=lambda one: one.up_to):
             if not any(before < seq <= move.up_to for seq in arrivals[chat]):
                 verdict.add(Kind.ANSWERED_TWICE, f"turn {move.id} of {chat} answers what was answered")
-            replies = outgoing[chat[0], move.id]
-            if not replies:
+            if (chat[0], move.id) not in outgoing:
                 verdict.add(Kind.SAID_NOTHING, f"turn {move.id} of {chat} was applied and says nothing")
-            gave_way = replies and all(one.state == "cancelled" and one.failure in SUPERSEDED for one in replies)
-            if gave_way and not taken[chat] and not any(one.up_to > move.up_to for one in moves):
-                verdict.add(Kind.WITHDRAWN_UNANSWERED, f"turn {move.id} of {chat} gave way to nothing")
             before = move.up_to
     tokens = {(move.chat[0], move.id): move.token for move in evidence.moves}
     for org_id, turn_id, token in evidence.written:
@@ -265,7 +264,9 @@ def judge_phones(evidence: Evidence, verdict: Verdict) -> None:
     ours = [message for message in evidence.messages if message.author == "ai"]
     verdict.replies = len(ours)
     bound = {message.provider_id: message for message in ours if message.provider_id}
-    states = {(message.instance, message.phone, message.text): message.state for message in ours}
+    states: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    for message in ours:
+        states[message.instance, message.phone, message.text].add(message.state)
     on_phones = {got.id for got in evidence.phones}
     for message in ours:
         if message.state not in OVER:
@@ -277,9 +278,10 @@ def judge_phones(evidence: Evidence, verdict: Verdict) -> None:
     for got in evidence.phones:
         if got.id in bound:
             continue
-        state = states.get((got.instance, got.phone, got.text), "unheard of")
-        if state not in {"unknown", "sent"}:  # a second copy of one sent is counted above
-            verdict.add(Kind.SENT_UNNOTICED, f"“{got.text}” is on {got.phone} and in the database {state}")
+        found = states[got.instance, got.phone, got.text]
+        if not found & {"unknown", "sent"}:  # a second copy of one sent is counted above
+            told = " and ".join(sorted(found)) or "unheard of"
+            verdict.add(Kind.SENT_UNNOTICED, f"“{got.text}” is on {got.phone} and in the database {told}")
 
 
 def judge_ownership(evidence: Evidence, verdict: Verdict) -> None:

@@ -89,8 +89,8 @@ def back_but_never_answered(evidence: Evidence) -> None:
     evidence.messages.append(replace(LEAD, id=3, seq=3, provider_id="IN2", created_at=201.0))
 
 
-def gave_way_to_nothing(evidence: Evidence) -> None:
-    evidence.messages[1] = replace(REPLY, state="cancelled", failure="not_sent_and_outdated", provider_id=None)
+def withdrawn_and_never_answered(evidence: Evidence) -> None:
+    evidence.messages[1] = replace(REPLY, state="cancelled", failure="taken_over", provider_id=None)
     evidence.phones.clear()
 
 
@@ -152,7 +152,7 @@ CASES: dict[Callable[[Evidence], None], str] = {
     never_back: Kind.NOT_BACK,
     back_late: Kind.BACK_LATE,
     back_but_never_answered: Kind.UNANSWERED,
-    gave_way_to_nothing: Kind.WITHDRAWN_UNANSWERED,
+    withdrawn_and_never_answered: Kind.UNANSWERED,
     stored_twice: Kind.STORED_TWICE,
     answered_twice: Kind.ANSWERED_TWICE,
     sent_twice: Kind.TWICE_ON_PHONE,
@@ -210,14 +210,16 @@ def test_what_was_swallowed_need_not_come_back_where_nobody_looks_for_it() -> No
     assert judge(evidence).is_good
 
 
-def test_a_reply_may_give_way_to_a_later_turn_or_to_a_person() -> None:
+def test_what_was_withdrawn_may_be_answered_by_another_turn_or_need_none() -> None:
     evidence = clean()
-    gave_way_to_nothing(evidence)
-    evidence.moves.append(Move(6, CHAT, up_to=3, state="skipped", reason="loop"))
+    withdrawn_and_never_answered(evidence)
+    evidence.moves.append(Move(6, CHAT, up_to=1, state="applied", token="t2"))
+    evidence.messages.append(replace(REPLY, id=3, seq=3, turn_id=6))
+    evidence.phones.append(ON_PHONE)
     assert judge(evidence).is_good
     evidence = clean()
-    gave_way_to_nothing(evidence)
-    evidence.takeovers.append(Takeover(CHAT, epoch=1, at=99.0))
+    withdrawn_and_never_answered(evidence)
+    evidence.moves.append(Move(6, CHAT, up_to=1, state="skipped", reason="opted_out"))
     assert judge(evidence).is_good
 
 
