@@ -287,6 +287,7 @@ class Shift:
                 self._held[row.id] = _Held(row, until=now + self.kinds[row.kind].policy.limit.total_seconds())
         for row in rows:
             self._running[row.kind] += 1
+            metrics.incr("job_claims", kind=row.kind)
             metrics.observe(
                 "job_wait_seconds", max(0.0, (datetime.now(UTC) - row.due_at).total_seconds()), kind=row.kind
             )

@@ -47,6 +47,8 @@ COUNTERS = {
         Counter("http_requests", "Requests answered.", ["method", "route", "status_class"]),
         Counter("dep_requests", "Calls to other systems.", ["dep", "op", "outcome"]),
         Counter("job_runs", "Jobs that ended.", ["kind", "outcome"]),
+        Counter("job_claims", "Rows taken into work.", ["kind"]),
+        Counter("shift_recoveries", "Times the chain of shifts had to be mended.", ["action"]),
         Counter("sdr_turns", "Moves of the AI that ended.", ["outcome"]),
         Counter("sdr_sends", "Messages of ours, by what became of them.", ["outcome"]),
         Counter("sdr_number_changes", "Changes of a number's connection, by what it became.", ["state"]),
@@ -72,6 +74,18 @@ HISTOGRAMS = {
 GAUGES = {
     gauge._name: gauge
     for gauge in (
+        Gauge(
+            "shift_silence_seconds",
+            "Since a shift of the cluster gave a sign of life; more than 35 is an alarm.",
+            multiprocess_mode="livemax",
+        ),
+        Gauge("queue_rows", "Rows at the last look.", ["queue", "kind"], multiprocess_mode="mostrecent"),
+        Gauge(
+            "queue_oldest_seconds",
+            "How overdue the oldest row was.",
+            ["kind"],
+            multiprocess_mode="mostrecent",
+        ),
         Gauge(
             "sdr_invariant_violations",
             "What must never be, found at the last look.",

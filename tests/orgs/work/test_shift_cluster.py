@@ -1,24 +1,20 @@
 """One shift follows another, in as many processes as there are workers, until they are told to stop."""
 
-import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 from django_q.models import OrmQ
 
 from orgs import ingest, shift_cluster, shifts, tasks
 from orgs.models import Due, Heartbeat, Org
 from sdr.lib import jobs
-from sdr.local.embedded import CHECKOUT
+from tests.orgs.work.shift_process import shifts as shifts_process
+from tests.orgs.work.shift_process import until
 
 SOON = shifts.LENGTH.total_seconds() / 3
 
@@ -102,31 +98,11 @@ def test_a_task_is_given_more_time_than_a_shift_can_take() -> None:
 
 def test_the_cluster_works_what_is_due_and_ends_soon_when_told_to(committed: None) -> None:
     acme = Org.objects.get(slug="acme")
-    environment = {
-        "ENVIRONMENT": "test", "DJANGO_SETTINGS_MODULE": "tests.settings", "SHIFT_WORKERS": "2",
-        "TEST_DATABASE": connection.settings_dict["NAME"],
-    }  # fmt: skip
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "shifts"],
-        cwd=CHECKOUT, env={**os.environ, **environment}, start_new_session=True, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
+    with shifts_process() as process:
         until(lambda: shift_cluster.working() == 2)
         Due.objects.want(acme.pk, "turn", 10**9)  # a conversation that is gone: looked at, and done
         until(lambda: not Due.objects.exists())
         process.send_signal(signal.SIGTERM)
         assert process.wait(SOON) == 0  # django-q2 alone would wait for the end of the shift
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
     assert shift_cluster.working() == 0
     assert calls() == 0  # none was made while stopping
-
-
-def until(true: Callable[[], bool], *, within: float = 20.0) -> None:
-    end = time.monotonic() + within
-    while not true():
-        assert time.monotonic() < end, "it did not come true in time"
-        time.sleep(0.05)
