@@ -9,6 +9,7 @@ accepted for 45 minutes more (contracts/evolution.md 2, 3.1, 3.4).
 import json
 import secrets
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
@@ -66,10 +67,8 @@ def connect(number: Number) -> timedelta | None:
     """Make or find the instance, tell it our address, keep the code that it shows. Out: when to look again."""
     if not number.instance:
         number = rename(number)
-    if number.code_at is None or number.intent_at is None or number.code_at < number.intent_at:
-        pairing = prepare(number)
-    else:
-        pairing = client_of(number).connect(number.instance, number=number.phone)
+    is_prepared = number.code_at is not None and number.intent_at is not None and number.code_at >= number.intent_at
+    pairing = ask_code(number) if is_prepared else prepare(number)
     if pairing is None:
         return None
     if pairing.is_open:
@@ -242,9 +241,14 @@ def rename(number: Number, *, intent: Number.Intent | None = None) -> Number:
         fresh.instance, fresh.instance_id = f"t_{uuid4().hex}", ""
         fresh.provider_key, fresh.is_ours = secrets.token_urlsafe(TOKEN_BYTES), True
         fresh.intent = intent or fresh.intent
+        fresh.code, fresh.code_at = "", None
         address.instance, address.instance_id = fresh.instance, ""
         address.save(update_fields=["instance", "instance_id", "former_instances"])
-        fresh.save(update_fields=["instance", "instance_id", "provider_key", "is_ours", "leftovers", "intent"])
+        fresh.save(
+            update_fields=[
+                "instance", "instance_id", "provider_key", "is_ours", "leftovers", "intent", "code", "code_at",
+            ]
+        )  # fmt: skip
     return fresh
 
 
@@ -272,12 +276,24 @@ def prepare(number: Number) -> Pairing | None:
     except EvolutionError as error:
         if error.problem != "name_in_use":
             raise
-        rename(number)  # its deletion is still under way
+        if any(row.token == number.provider_key for row in server.instances(number.instance)):
+            return client_of(number).connect(number.instance, number=number.phone)  # another shift was quicker
+        rename(number)
         return Pairing()
     if not Number.objects.filter(pk=number.pk, instance=number.instance, removed_at=None).exists():
         server.delete(number.instance)  # it was removed, or renamed, while we made it
         return None
     return pairing
+
+
+def ask_code(number: Number) -> Pairing | None:
+    """The code of an instance that was prepared; one that is gone by now is prepared anew. Raises PortError."""
+    try:
+        return client_of(number).connect(number.instance, number=number.phone)
+    except EvolutionError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+    return prepare(number)
 
 
 def throw_away(number_id: int) -> None:

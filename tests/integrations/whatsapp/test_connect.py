@@ -1,23 +1,29 @@
 """A number is connected at a playing Evolution server over real HTTP, whatever is repeated, lost or changed halfway."""
 
+import json
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django.test import RequestFactory
 from django.utils import timezone
 
 from conversations.models import Contact, Conversation, Number
 from conversations.ports import LinkState, PairingCode
+from integrations import tasks
 from integrations.models import Quarantine
 from integrations.whatsapp import changes, connect
 from integrations.whatsapp.client import Evolution, EvolutionError
 from integrations.whatsapp.standin import Options, Standin
 from orgs.audit import Action
-from orgs.models import AuditEntry, ChannelAddress, Due, Org, Person, Refused
+from orgs.context import in_org
+from orgs.models import AuditEntry, ChannelAddress, Due, Org, Person, Received, Refused
 from sdr.lib.http import HttpError
 
 PHONE = "5511988880000"
@@ -357,3 +363,74 @@ def test_signed_by_the_proxy_the_secret_follows_from_the_master(request_of_ana: 
     assert (address.auth, changes.is_by_proxy(address)) == ("hmac", True)
     with pytest.raises(Refused):
         changes.rotate_secret(request_of_ana, number)
+
+
+# --- What arrives by webhook ----------------------------------------------------------------------------------------
+def receive(world: World, event: str, data: Any, *, instance: str = "", **context: Any) -> Number:
+    """An authentic body, as the door has left it, is taken in."""
+    body = {"event": event, "instance": instance or world.number.instance, "data": data}
+    received = Received(
+        org_id=world.request.org.pk, number_id=world.number.pk, body=json.dumps(body), context=context,
+        received_at=timezone.now(),
+    )  # fmt: skip
+    with transaction.atomic():
+        tasks.apply(received, attempt=1)
+    return world.again()
+
+
+def test_a_webhook_of_the_present_instance_and_secret_is_the_proof(world: World) -> None:
+    world.carry_out()
+    update = {"instance": world.number.instance, "state": "connecting", "statusReason": 200}
+    assert receive(world, "connection.update", update, former_secret=True).verified_at is None
+    assert receive(world, "connection.update", update, instance="t_former").verified_at is None
+    number = receive(world, "connection.update", update)
+    assert number.verified_at is not None
+    assert number.state == LinkState.CONNECTING
+
+
+def test_news_of_a_former_instance_change_nothing(world: World) -> None:
+    world.carry_out()
+    number = world.pair()
+    assert number.state == LinkState.OPEN
+    assert receive(world, "remove.instance", None, instance="t_former").state == LinkState.OPEN
+    assert receive(world, "logout.instance", None, instance="t_former").lost_at is None
+    assert receive(world, "logout.instance", None).state == LinkState.CLOSED
+
+
+def test_a_code_comes_by_webhook_sooner_than_it_is_asked_for(world: World) -> None:
+    world.carry_out()
+    shown = {"instance": world.number.instance, "pairingCode": "HGFEDCBA", "code": "2@x",
+             "base64": "data:image/png;base64,iVBORw0KGgo="}  # fmt: skip
+    number = receive(world, "qrcode.updated", {"qrcode": shown})
+    assert connect.code_of(number) == {"qr": "data:image/png;base64,iVBORw0KGgo=", "code": "HGFEDCBA"}
+    Number.objects.update(intent=Intent.NONE)
+    shown["pairingCode"] = "ZZZZZZZZ"
+    assert connect.code_of(receive(world, "qrcode.updated", {"qrcode": shown}))["code"] == "HGFEDCBA"
+
+
+# --- At once --------------------------------------------------------------------------------------------------------
+def test_two_shifts_at_once_make_one_instance(committed: None, evolution: Standin, settings: Any) -> None:
+    settings.EVOLUTION_URL, settings.EVOLUTION_API_KEY = evolution.url, evolution.api_key
+    acme, ana = Org.objects.get(slug="acme"), Person.objects.get(email="ana@example.com")
+    request: Any = RequestFactory().post("/")
+    request.user, request.org = ana, acme
+    with in_org(acme):
+        number = changes.start(request, "Vendas", phone=PHONE, mode=Number.Mode.OFF)
+    start = threading.Barrier(4)
+
+    def work(_: int) -> None:
+        try:
+            with in_org(acme):
+                start.wait(10)
+                connect.carry_out(number.pk)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    with in_org(acme):
+        connect.carry_out(number.pk)
+        number.refresh_from_db()
+        assert connect.code_of(number)["qr"]
+    until(lambda: list(evolution.evolution.instances) == [number.instance])
+    assert ChannelAddress.objects.get().instance == number.instance
