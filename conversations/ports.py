@@ -280,8 +280,9 @@ class Line:
 
     id: int
     author: str  # "lead", "ai", "person"
-    text: str
+    text: str  # of a voice note or an image: its transcript, when there is one
     at: datetime
+    kind: str = "text"  # a MessageKind
 
 
 @dataclass(frozen=True)
