@@ -8,6 +8,7 @@ from hashlib import sha256
 from django import forms
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import F
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.cache import patch_vary_headers
@@ -34,7 +35,7 @@ Intent = Number.Intent
 @require_safe
 def index(request: OrgRequest) -> HttpResponse:
     """All numbers, those removed last; htmx gets the list alone, or 204 while it is as `seen`."""
-    numbers = Number.objects.order_by("removed_at", "name", "pk")
+    numbers = Number.objects.order_by(F("removed_at").asc(nulls_first=True), "name", "pk")
     rows = [(number, wording.standing(number)) for number in numbers]
     context = {"rows": rows, "version": version_of(rows), "may_manage": request.membership.may(Role.ADMIN)}
     return answer(request, "index", "_list", context)
@@ -285,7 +286,8 @@ def confirmed(
     number = get_number(pk)
     if request.method == "POST":
         return want(request, pk, intent, then=then)
-    context = {**question, "number": number, "action": request.path}
+    title = f"{number.name}: {question['title']}"
+    context = {**question, "title": title, "number": number, "action": request.path}
     return render(request, "integrations/whatsapp/numbers/confirm.html", context)
 
 

@@ -28,7 +28,7 @@ RECONNECTING = Standing(
     _("Reconnecting"), "warning", "clock", _("The connection was lost and is being restored. This often mends itself.")
 )
 CLOSED = Standing(_("Not connected"), "negative", "alert", _("No phone is linked. Connect to get a code to scan."))
-LOGGED_OUT = Standing(_("Logged out"), "negative", "alert", _("The phone has unlinked us. Connect to scan a new code."))
+LOGGED_OUT = Standing(_("Logged out"), "negative", "alert", _("The phone is unlinked. Connect to scan a new code."))
 REFUSED = Standing(_("Not scanned"), "negative", "alert", _("Nobody scanned the code in time. Connect for a new one."))
 GONE = Standing(_("Missing"), "negative", "alert", _("It was deleted at the Evolution server. Connect again."))
 REMOVING = Standing(_("Being removed"), "warning", "clock", _("It is deleted at the Evolution server, then here."))
