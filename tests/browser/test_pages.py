@@ -11,6 +11,8 @@ LANGUAGES = ("pt-br", "en", "es")
 ENTRANCES = ("/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/demo/mail/", "/nothing-here/")
 OWNERS_PAGES = {
     f"/o/{AURORA.slug}/",
+    f"/o/{AURORA.slug}/numbers/",
+    f"/o/{AURORA.slug}/numbers/new/",
     f"/o/{AURORA.slug}/people/",
     f"/o/{AURORA.slug}/leave/",
     f"/o/{AURORA.slug}/settings/",

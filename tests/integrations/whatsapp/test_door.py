@@ -15,6 +15,7 @@ from django.core.files.storage import default_storage
 from django.db import connection
 
 from integrations.models import KEPT_BYTES, Quarantine
+from integrations.tasks import FORMER
 from integrations.whatsapp import auth, webhook, wire
 from integrations.whatsapp.numbers import webhook_path
 from integrations.whatsapp.webhook import Accounts, Door
@@ -227,6 +228,27 @@ def test_a_secret_changed_a_moment_ago_is_known_before_anybody_hears_401(port: i
     body = raw(text("M3"))
     assert post(port, webhook_path(number), body, proof_of(number, body, secret=SECRET)).status == 401
     assert Received.objects.count() == 2
+
+
+def test_what_came_with_a_former_secret_says_so(port: int, number: ChannelAddress) -> None:
+    number.secret, number.former_secret = "the-new-secret-0123456789", SECRET
+    number.save()
+    for place, secret in enumerate((SECRET, "the-new-secret-0123456789")):
+        body = raw(text(f"M{place}"))
+        assert post(port, webhook_path(number), body, proof_of(number, body, secret=secret)).status == 200
+    marks = [received.context.get(FORMER) for received in Received.objects.order_by("pk")]
+    assert marks == [True, None]
+
+
+def test_an_instance_renamed_a_moment_ago_loses_no_event(port: int, number: ChannelAddress) -> None:
+    assert deliver(port, number, raw(text("M1"))) == 200  # now the old name is remembered
+    number.instance = "t_fresh"
+    number.save()
+    assert deliver(port, number, raw(text("M2", instance="t_fresh"))) == 200
+    assert Received.objects.count() == 2
+    assert quarantined() == []
+    assert deliver(port, number, raw(text("M3", instance="t_strange"))) == 200
+    assert [kept.reason for kept in quarantined()] == [Quarantine.Reason.WRONG_INSTANCE]
 
 
 def test_a_removed_address_is_gone_within_seconds(
