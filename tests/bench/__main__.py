@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-PROGRAMS = ["ground", "ack"]
+PROGRAMS = ["ground", "ack", "work", "replies"]
 
 
 def main() -> int:
