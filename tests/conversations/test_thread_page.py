@@ -175,3 +175,72 @@ def test_what_is_not_there_is_not_found(number: Number, sign_in: SignIn, beto: P
     client = sign_in(beto)
     answer = client.get(f"/o/acme/inbox/{path}") if path == "999999/" else client.post(f"/o/acme/inbox/{path}")
     assert answer.status_code == 404
+
+
+def test_an_answer_shows_what_it_answers(number: Number, sign_in: SignIn, english: Person) -> None:
+    arrive(number, incoming("Casa <b>ou</b> empresa? " + "x" * 200, pid="Q"))
+    arrive(number, incoming("Casa", pid="A", quoted_id="Q"))
+    arrive(number, incoming("Isso", pid="B", quoted_id="nowhere"))
+    html = page(sign_in(english))
+    answer, lost = (bubble_of(html, Message.objects.get(provider_id=pid)) for pid in "AB")
+    assert re.search(r'bubble__quoted">Casa &lt;b&gt;ou&lt;/b&gt; empresa\? x+…<', answer)
+    assert "In answer to a message that is not here." in lost
+    arrive(number, Revoke(target_id="Q"))
+    assert 'bubble__quoted">This message was deleted.<' in page(sign_in(english))
+
+
+@pytest.mark.parametrize(
+    ("extra", "link"),
+    [
+        ({"latitude": "-23.5614", "longitude": "-46.6559"}, "?mlat=-23.561400&amp;mlon=-46.655900#map=16/"),
+        ({"latitude": "91", "longitude": "0"}, ""),
+        ({"latitude": "nan", "longitude": "0"}, ""),
+        ({"latitude": '"><script>', "longitude": "0"}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_place_is_a_link_to_a_map(
+    number: Number, sign_in: SignIn, english: Person, extra: dict[str, str], link: str
+) -> None:
+    arrive(number, incoming("Sede", kind=MessageKind.LOCATION, extra=extra))
+    html = page(sign_in(english))
+    assert ("Show on a map" in html, link in html) == (bool(link), True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mime", "seconds", "shown"),
+    [
+        ("audio", "audio/ogg", 32, '<span class="bubble__length">0:32</span>'),
+        ("audio", "audio/ogg", 3725, '<span class="bubble__length">1:02:05</span>'),
+        ("audio", "audio/ogg", 0, 'preload="metadata"'),
+        ("video", "video/mp4", None, "<video "),
+        ("image", "image/jpeg", None, 'alt="Picture from Lead"'),
+        ("sticker", "image/webp", None, "bubble__image--sticker"),
+        ("document", "application/pdf", None, '<span class="bubble__document-name">ab.pdf</span>'),
+        ("image", "image/svg+xml", None, "bubble__document"),  # nothing a browser could run is shown in place
+    ],
+)  # fmt: skip
+def test_a_stored_file_is_shown_in_place(
+    number: Number, sign_in: SignIn, english: Person, kind: str, mime: str, seconds: int | None, shown: str
+) -> None:
+    arrive(number, incoming("", kind=MessageKind(kind), media=Media(mime=mime, file_name="a<b>.pdf")))
+    MediaAsset.objects.update(state="stored", path="1/x", mime=mime, size=10, seconds=seconds, width=20, height=10)
+    message = Message.objects.get()
+    bubble = bubble_of(page(sign_in(english)), message)
+    assert shown in bubble
+    assert f"{address()}messages/{message.pk}/media/" in bubble
+
+
+def test_an_uncertain_message_asks_a_person_to_decide(
+    number: Number, sign_in: SignIn, english: Person, beto: Person
+) -> None:
+    arrive(number, incoming())
+    fresh = ours(state="unknown", claimed_at=timezone.now())
+    old = ours(state="unknown", claimed_at=timezone.now() - timedelta(hours=1))
+    beto.language = "en"
+    beto.save(update_fields=["language"])
+    html = page(sign_in(beto))
+    buttons = [re.findall(r'<button[^>]*id="message-\d+-(\w+)"', bubble_of(html, message)) for message in (fresh, old)]
+    assert buttons == [[], ["confirm", "retry", "discard"]]
+    assert "Nothing else leaves here before you decide." in bubble_of(html, old)
+    assert "message-" not in "".join(re.findall(r"<button[^>]*>", page(sign_in(english))))  # a viewer decides nothing

@@ -13,6 +13,7 @@ from orgs import staffing
 from orgs.models import Membership, Org, Person
 from orgs.staffing import StaffRole
 from sdr import settings as product
+from sdr.headers import PERMISSIONS, permissions
 from tests.cast import PASSWORD, make_person
 
 STRANGERS = [
@@ -168,3 +169,11 @@ def test_host_cookies_meet_what_browsers_demand_of_that_name(ana: Person) -> Non
         assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
         assert cookie["httponly"]
         assert cookie["samesite"] == "Lax"
+
+
+def test_a_page_is_granted_only_what_it_names() -> None:
+    granted = permissions("microphone=(self)")
+    assert "microphone=(self)" in granted
+    assert "microphone=()" not in granted
+    assert {*PERMISSIONS.split(", ")} - {*granted.split(", ")} == {"microphone=()"}
+    assert permissions("") == PERMISSIONS
