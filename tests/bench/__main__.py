@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-PROGRAMS = ["ground", "ack", "work", "replies"]
+PROGRAMS = ["ground", "ack", "work", "replies", "ownership"]
 
 
 def main() -> int:
