@@ -482,7 +482,7 @@ SDR_BRAINS = {"echo": "conversations.echo.EchoBrain"}
 EVOLUTION_URL = envstr("EVOLUTION_URL", STANDIN_URL).rstrip("/")  # of the installation; orgs may have their own
 EVOLUTION_API_KEY = envsecret("EVOLUTION_API_KEY", default=STANDIN_API_KEY or None) or ""
 ORGS_NAME_SERVERS = envbool("ORGS_NAME_SERVERS", True)  # whether an org may use an Evolution server of its own
-WEBHOOK_BASE_URL = envstr("WEBHOOK_BASE_URL", f"http://127.0.0.1:{PORT}" if IS_LOCAL else SITE_URL).rstrip("/")
+WEBHOOK_BASE_URL = envstr("WEBHOOK_BASE_URL", f"http://127.0.0.1:{PORT}" if IS_DEMO else "").rstrip("/")  # else SITE_URL
 SIGNING_PROXY_URL = envstr("SIGNING_PROXY_URL", "").rstrip("/")  # as Evolution reaches it: webhooks are then signed
 SIGNING_PROXY_KEYRING = [one for one in re.split(r"\s*,\s*", envsecret("SIGNING_PROXY_KEYRING", default=None) or "") if one]
 if SIGNING_PROXY_URL and not SIGNING_PROXY_KEYRING:

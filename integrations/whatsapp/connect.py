@@ -363,7 +363,7 @@ def webhook_of(number: Number) -> Webhook:
 
 def public_url(address: ChannelAddress) -> str:
     """The number's webhook as others reach it, with its slash: a redirect would lose events."""
-    return f"{settings.WEBHOOK_BASE_URL}{webhook_path(address)}"
+    return f"{settings.WEBHOOK_BASE_URL or settings.SITE_URL}{webhook_path(address)}"
 
 
 def is_webhook_ours(number: Number) -> bool:
