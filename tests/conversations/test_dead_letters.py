@@ -4,7 +4,7 @@ import pytest
 
 from conversations import invariants, media, sending, turns, wording
 from conversations.models import MediaAsset, Message, Number, Turn
-from conversations.ports import Media, MessageKind, Uncertain
+from conversations.ports import Draft, Media, MessageKind, Uncertain
 from conversations.replies import is_stuck
 from orgs.models import Due
 from sdr.lib import jobs
@@ -45,12 +45,8 @@ def test_a_frozen_brain_writes_nothing_after_its_turn_has_died(number: Number) -
     opened = turns.open_turn(the_conversation().pk)
     assert opened is not None
     turns.died(the_conversation().pk, "TimeoutError")
-    assert not turns.apply(opened, fakes_draft())
+    assert not turns.apply(opened, Draft(("tarde",)))
     assert ours() == []
-
-
-def fakes_draft() -> turns.Draft:
-    return turns.Draft(("tarde",))
 
 
 def test_a_send_that_was_given_up_fails_what_it_had_and_calls_a_person(number: Number) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from conversations import intake, pause, replies, sending
 from conversations.models import Contact, Conversation, Message, Number
-from conversations.ports import ChatAddress, Uncertain
+from conversations.ports import ChatAddress, Incoming, Uncertain
 from orgs.context import in_org
-from orgs.models import Org, Person
+from orgs.models import Due, Org, Person
 from tests import fakes
 from tests.conversations.conftest import (
     JID,
@@ -59,8 +59,10 @@ def test_two_senders_of_one_conversation_put_one_message_on_the_wire(
 
             def once(conversation: Conversation) -> bool:
                 me = threading.get_ident()
-                first, _ = me not in asked, asked.add(me)
-                return first and real(conversation)
+                if me in asked:
+                    return False
+                asked.add(me)
+                return real(conversation)
 
             monkeypatch.setattr(sending, "on_the_wire", once)
         with ThreadPoolExecutor(1) as pool:
@@ -131,8 +133,10 @@ def test_an_answer_that_was_lost_while_a_person_had_the_conversation_is_made_ane
     turn(the_conversation())
     past_verdict()
     canary()
+    Due.objects.all().delete()
     reconcile(Message.objects.get(author="ai").pk)
     assert [state for state, _ in ours()] == ["cancelled"]
+    assert Due.objects.filter(kind="turn", ref=str(the_conversation().pk)).exists()
     turn(the_conversation())
     send(the_conversation())
     assert [state for state, _ in ours()] == ["cancelled", "sent"]
@@ -150,7 +154,7 @@ def test_a_verdict_about_a_former_try_says_nothing_about_the_next(number: Number
     message = Message.objects.get(author="ai")
     question = sending.ask(message.pk)
     assert question is not None
-    outcome: sending.Future[tuple[list[sending.Incoming], bool]] = sending.Future()
+    outcome: Future[tuple[list[Incoming], bool]] = Future()
     outcome.set_result(sending.look_back(question))
     Message.objects.filter(pk=message.pk).update(claimed_at=timezone.now(), attempts=2)
     sending.judge(question, outcome)

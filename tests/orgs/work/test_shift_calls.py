@@ -20,7 +20,7 @@ HANGING = 64
 
 
 def acme_id() -> int:
-    return Org.objects.get(slug="acme").pk
+    return int(Org.objects.get(slug="acme").pk)
 
 
 def result_of(outcome: Future[str]) -> str:
