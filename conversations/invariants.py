@@ -12,6 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from conversations import intake
+from orgs import backlog
 from orgs.context import each_org, in_org
 from sdr.lib import metrics
 
@@ -89,6 +90,7 @@ def watch() -> dict[str, int]:
                 logger.error("work without anybody to do it", extra={"what": name, "org_id": org.pk, "ids": ids[:20]})
     for name, count in counts.items():
         metrics.tell("sdr_invariant_violations", count, name=name)
+    backlog.note_invariants(counts)
     return counts
 
 

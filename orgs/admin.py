@@ -12,20 +12,33 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.db import DatabaseError, connection, models, transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from unfold.admin import ModelAdmin
 from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from orgs import flags, schemas, staffing
+from orgs import backlog, bell, flags, schemas, staffing
 from orgs.audit import Action, record
 from orgs.context import in_org
-from orgs.models import AuditEntry, Flag, FlagOverride, Heartbeat, Invitation, Mail, Membership, Org, Person
+from orgs.models import (
+    AuditEntry,
+    Due,
+    Flag,
+    FlagOverride,
+    Heartbeat,
+    Invitation,
+    Later,
+    Mail,
+    Membership,
+    Org,
+    Person,
+)
 from orgs.models.refused import Refused
 from orgs.routing import tenant_configs
 from orgs.staffing import StaffRefusedError
@@ -334,6 +347,90 @@ class HeartbeatAdmin(StaffModelAdmin):
     fields = ("name", "kind", "beat_at")
 
 
+class DeadFilter(admin.SimpleListFilter):
+    """Given up or not."""
+
+    title = "dead"
+    parameter_name = "dead"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Yes"), ("no", "No")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Due]) -> QuerySet[Due]:
+        if self.value() in {"yes", "no"}:
+            return queryset.filter(dead_at__isnull=self.value() == "no")
+        return queryset
+
+
+class QueueAdmin(StaffModelAdmin):
+    """Rows of a queue: ids, times and reasons; what they are about stays in the org."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        slug = Org.objects.filter(pk=OuterRef("org_id")).values("slug")
+        return cast("QuerySet[Any]", super().get_queryset(request).annotate(org_slug=Subquery(slug)))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """By the org's address or the row's ref."""
+        if not search_term:
+            return queryset, False
+        return queryset.filter(Q(org_slug=search_term.lower()) | Q(ref=search_term)), False
+
+    @admin.display(description="org")
+    def org(self, row: Any) -> str:
+        return row.org_slug or f"#{row.org_id}, gone"
+
+
+class DueAdmin(QueueAdmin):
+    list_display = ("kind", "org", "ref", "due_at", "overdue", "lease_until", "attempts", "dead_at", "last_error")
+    list_filter = (DeadFilter, "kind")
+    search_fields = ("ref",)
+    ordering = ("-dead_at", "due_at", "pk")
+    fields = (
+        "kind", "org", "ref", "due_at", "overdue", "wanted_since", "generation", "priority", "context", "lease_until",
+        "attempts", "dead_at", "last_error",
+    )  # fmt: skip
+    actions = ("replay", "replay_kinds")
+
+    @admin.display(description="overdue")
+    def overdue(self, row: Due) -> str:
+        seconds = (timezone.now() - row.due_at).total_seconds()
+        return f"{seconds:.0f} s" if seconds > 0 and row.dead_at is None else ""
+
+    @admin.action(description="Bring back, due now (dead letters)", permissions=["lead"])
+    def replay(self, request: HttpRequest, rows: QuerySet[Due]) -> None:
+        count = backlog.replay(Due.objects.filter(pk__in=rows.values("pk")), request=request)
+        bell.ring()
+        self.message_user(request, f"{count} brought back.")
+
+    @admin.action(description="Bring back all dead letters of these kinds", permissions=["lead"])
+    def replay_kinds(self, request: HttpRequest, rows: QuerySet[Due]) -> None:
+        kinds = sorted(set(rows.order_by().values_list("kind", flat=True)))
+        count = sum(backlog.replay(backlog.dead(kind=kind), request=request) for kind in kinds)
+        bell.ring()
+        self.message_user(request, f"{count} brought back of {', '.join(kinds)}.")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.overview)
+        return [path("overview/", view, name="orgs_due_overview"), *super().get_urls()]
+
+    def overview(self, request: HttpRequest) -> HttpResponse:
+        """Figures by kind, shifts, signs of life, invariants."""
+        context = {
+            **self.admin_site.each_context(request), "title": "Queue", "state": backlog.state(), "opts": Due._meta,
+        }  # fmt: skip
+        return TemplateResponse(request, "admin/orgs/due/overview.html", context)
+
+
+class LaterAdmin(QueueAdmin):
+    list_display = ("kind", "org", "ref", "due_at", "priority")
+    list_filter = ("kind",)
+    search_fields = ("ref",)
+    ordering = ("due_at", "pk")
+    fields = ("kind", "org", "ref", "due_at", "wanted_since", "priority", "context", "attempts", "last_error")
+
+
 class LeadEditsMixin:
     """Leads add, change and delete; support looks."""
 
@@ -417,6 +514,8 @@ ADMINS: dict[type[models.Model], type[StaffModelAdmin]] = {
     Mail: MailAdmin,
     AuditEntry: AuditEntryAdmin,
     Heartbeat: HeartbeatAdmin,
+    Due: DueAdmin,
+    Later: LaterAdmin,
     Flag: FlagAdmin,
     FlagOverride: FlagOverrideAdmin,
 }

@@ -72,6 +72,7 @@ class Action(StrEnum):
     DRAFT_DISCARDED = "draft.discarded"
     MESSAGE_RETRIED = "message.retried"
     MESSAGE_CONFIRMED = "message.confirmed"  # a person says that an uncertain one did arrive
+    CONTACT_ERASED = "contact.erased"
     AI_PAUSED = "ai.paused"
     AI_RESUMED = "ai.resumed"
     # People
@@ -98,6 +99,8 @@ class Action(StrEnum):
     FLAG_CHANGED = "flag.changed"
     FLAG_OVERRIDDEN = "flag.overridden"
     FLAG_OVERRIDE_CLEARED = "flag.override_cleared"
+    QUEUE_REPLAYED = "queue.replayed"
+    QUARANTINE_REPLAYED = "quarantine.replayed"
     STAFF_LOOKED = "staff.looked"
     STAFF_CHANGED = "staff.changed"
     SECRETS_ROTATED = "secrets.rotated"

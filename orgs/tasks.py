@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 from django_q.models import Schedule, Task
 
-from orgs import deletion, departure, mail, ratelimit, sessions, shift_cluster
+from orgs import backlog, deletion, departure, mail, ratelimit, sessions, shift_cluster
 from orgs.models import Due, Heartbeat
 
 FAILURES_KEPT_FOR = timedelta(days=30)
@@ -29,6 +29,7 @@ REPEATS = (
     Repeat("worker: heartbeat", "orgs.tasks.beat", 1),
     Repeat("shifts: call", "orgs.tasks.call_shift", 1),
     Repeat("queue: move", "orgs.tasks.move_later", 1),
+    Repeat("queue: measure", "orgs.tasks.measure_queue", 1),
     Repeat("mail: sweep", "orgs.tasks.sweep_mail", 1),
     Repeat("mail: prune", "orgs.tasks.prune_mail", 60),
     Repeat("sessions: prune", "orgs.tasks.prune_sessions", 60),
@@ -73,6 +74,10 @@ def move_later() -> None:
     """Bring back what is near again, and put away what is far."""
     while Due.objects.move():
         pass
+
+
+def measure_queue() -> None:
+    backlog.measure()
 
 
 def send_mail(pk: int) -> None:

@@ -382,6 +382,8 @@ UNFOLD = {  # the look of /staff/
                         ("Flags", "flag", "flag"),
                         ("Flag overrides", "tune", "flagoverride"),
                         ("Heartbeats", "monitor_heart", "heartbeat"),
+                        ("Queue", "pending_actions", "due"),
+                        ("Later", "schedule", "later"),
                     )
                 ],
             }
@@ -482,9 +484,11 @@ SDR_BRAINS = {"echo": "conversations.echo.EchoBrain"}
 EVOLUTION_URL = envstr("EVOLUTION_URL", STANDIN_URL).rstrip("/")  # of the installation; orgs may have their own
 EVOLUTION_API_KEY = envsecret("EVOLUTION_API_KEY", default=STANDIN_API_KEY or None) or ""
 ORGS_NAME_SERVERS = envbool("ORGS_NAME_SERVERS", True)  # whether an org may use an Evolution server of its own
-WEBHOOK_BASE_URL = envstr("WEBHOOK_BASE_URL", f"http://127.0.0.1:{PORT}" if IS_DEMO else "").rstrip("/")  # else SITE_URL
+WEBHOOK_BASE_URL = envstr("WEBHOOK_BASE_URL", f"http://127.0.0.1:{PORT}" if IS_DEMO else "").rstrip("/")  # or SITE_URL
 SIGNING_PROXY_URL = envstr("SIGNING_PROXY_URL", "").rstrip("/")  # as Evolution reaches it: webhooks are then signed
-SIGNING_PROXY_KEYRING = [one for one in re.split(r"\s*,\s*", envsecret("SIGNING_PROXY_KEYRING", default=None) or "") if one]
+SIGNING_PROXY_KEYRING = [
+    secret.strip() for secret in (envsecret("SIGNING_PROXY_KEYRING", default=None) or "").split(",") if secret.strip()
+]
 if SIGNING_PROXY_URL and not SIGNING_PROXY_KEYRING:
     raise ImproperlyConfigured("SIGNING_PROXY_KEYRING is not set. SIGNING_PROXY_URL needs the proxy's master secrets.")
 SDR_TRANSPORT = "integrations.whatsapp.transport.for_number"

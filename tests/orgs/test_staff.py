@@ -30,7 +30,19 @@ from djstripe.models import APIKey, WebhookEndpoint
 from orgs import flags, staffing
 from orgs.admin import ADMINS, count_rows
 from orgs.context import in_org
-from orgs.models import AuditEntry, Flag, FlagOverride, Heartbeat, Invitation, Mail, Membership, Org, Person, Role
+from orgs.models import (
+    AuditEntry,
+    Due,
+    Flag,
+    FlagOverride,
+    Heartbeat,
+    Invitation,
+    Mail,
+    Membership,
+    Org,
+    Person,
+    Role,
+)
 from orgs.models.people import hash_token
 from orgs.staffing import StaffRole
 from sdr import staff
@@ -209,6 +221,8 @@ def plant(acme: Org, ana: Person) -> None:
     Heartbeat.objects.create(name="worker@host:1", kind="worker", beat_at=now)
     flags.set_percentage(FLAG, 10)
     flags.set_override(FLAG, acme, is_on=True)
+    Due.objects.want(acme.pk, "turn", 7)
+    Due.objects.want(acme.pk, "remind", 7, at=now + timedelta(days=1))
 
 
 def staff_paths() -> list[str]:
@@ -220,6 +234,7 @@ def staff_paths() -> list[str]:
         for pk in model._default_manager.values_list("pk", flat=True):
             quoted = str(pk).replace("_", "_5F").replace(":", "_3A").replace("@", "_40")
             paths += [f"{base}{quoted}/change/", f"{base}{quoted}/history/", f"{base}{quoted}/delete/"]
+    paths.append(reverse("admin:orgs_due_overview"))
     paths += [reverse("admin:orgs_org_health", args=[org.pk]) for org in Org.objects.all()]
     return paths
 
@@ -262,6 +277,7 @@ def test_the_walk_covers_every_address_of_the_site(acme: Org, ana: Person) -> No
             "delete",
             "change",
             "health",
+            "overview",
             "",
         }
 
