@@ -4,7 +4,8 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from conversations.models import AgentVersion, Control
+from conversations import policy, turns
+from conversations.models import AgentVersion, Control, Number
 
 OF_ITSELF = frozenset({"id", "version", "state", "published_at", "published_by", "created_at"})
 
@@ -37,6 +38,7 @@ def publish(number_id: int | None, *, person_id: int | None) -> AgentVersion | N
         found.state, found.version = AgentVersion.State.PUBLISHED, _next_version(number_id)
         found.published_at, found.published_by = timezone.now(), person_id
         found.save()
+        _look_at_the_clock(number_id)
         return found
 
 
@@ -51,6 +53,7 @@ def roll_back(version: AgentVersion, *, person_id: int | None) -> AgentVersion:
         copy = _copy(version, state=AgentVersion.State.PUBLISHED)
         copy.version, copy.published_at, copy.published_by = _next_version(version.number_id), timezone.now(), person_id
         copy.save()
+        _look_at_the_clock(version.number_id)
         return copy
 
 
@@ -61,6 +64,12 @@ def difference(one: AgentVersion, other: AgentVersion) -> dict[str, tuple[object
         for name in _settings()
         if getattr(one, name) != getattr(other, name)
     }
+
+
+def _look_at_the_clock(number_id: int | None) -> None:
+    """Other hours may hold now: what waits for an opening asks again. Of all numbers, where the agent is shared."""
+    number = Number.objects.filter(pk=number_id).first() if number_id is not None else None
+    turns.retake(set(policy.UNTIL_THE_CLOCK), number=number)
 
 
 def _copy(of: AgentVersion, *, state: AgentVersion.State) -> AgentVersion:

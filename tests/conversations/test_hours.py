@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from conversations import pause, policy
+from conversations import agents, pause, policy
 from conversations.models import AgentVersion, Contact, Conversation, Message, Number, Turn
 from conversations.policy import Silence
 from orgs.models import Due, Later, Person
@@ -184,3 +184,16 @@ def test_while_drafts_need_approval_the_away_text_does_too(number: Number) -> No
     send(the_conversation())
     assert ([state for state, _ in ours()], fakes.phone.sent) == (["draft"], [])
     assert the_conversation().needs_reason == "draft_waits"
+
+
+def test_other_hours_hold_from_their_publishing_on(number: Number, beto: Person) -> None:
+    AgentVersion.objects.update(outside_hours="silent", **closed_until_tomorrow())
+    arrive(number, incoming("Oi"))
+    turn(the_conversation())
+    draft = agents.draft(None)
+    draft.hours, draft.cooldown_seconds = open_two_days(), 1
+    draft.save()
+    agents.publish(None, person_id=beto.pk)
+    assert due_turn() <= timezone.now()
+    turn(the_conversation())
+    assert ours() == [("queued", "ok")]
