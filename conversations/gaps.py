@@ -34,9 +34,7 @@ from sdr.lib import metrics
 from sdr.lib.errors import PortError
 
 KIND = "gaps"
-OVERLAP = timedelta(
-    minutes=10
-)  # read again before `read_until`: what was stored late, and short drops nobody told us of
+OVERLAP = links.READ_AGAIN
 AHEAD = timedelta(minutes=2)  # by which the provider's clock may be before ours
 FARTHEST = timedelta(hours=72)  # further back it is no gap but a history
 SETTLING = timedelta(minutes=5)  # after a reconnect, in which what WhatsApp had kept comes in with its old times
@@ -126,7 +124,7 @@ def begin(number_id: int) -> Plan | None:
         return None
     number.looked_at = now
     fields = ["looked_at"]
-    if number.read_until is None:  # what came before we were connected is none of our business
+    if number.read_until is None:  # as `links` does when a number opens for the first time
         number.read_until = max(number.created_at, number.opened_at or number.created_at) + OVERLAP
         fields.append("read_until")
     number.save(update_fields=fields)
@@ -268,7 +266,10 @@ def recover(number: Number, incoming: Incoming, *, is_answered: bool) -> Message
             message.is_backlog = True
             message.save(update_fields=["is_backlog"])
         return message
-    if is_try_of_ours(number, incoming):
+    try:
+        if is_try_of_ours(number, incoming):
+            return None
+    except intake.Forgotten:
         return None
     return intake.receive(number, incoming, received_at=min(now, incoming.sent_at or now), is_recovered=True)
 
@@ -303,7 +304,8 @@ def is_try_of_ours(number: Number, incoming: Incoming) -> bool:
 
     One that had been given up counts as sent from now on; its message no longer waits to be sent again.
     """
-    conversation = conversations_of(number, incoming).select_for_update().first()
+    contact = intake.identify(incoming.chat, said_at=incoming.sent_at, from_us=True)  # locked, before the conversation
+    conversation = Conversation.objects.select_for_update().filter(number=number, contact=contact).first()
     if conversation is None or incoming.sent_at is None:
         return False
     tries = (

@@ -26,6 +26,7 @@ LOOK_AGAIN = timedelta(seconds=30)  # while it connects
 LOOK_EVERY = timedelta(seconds=60)  # so late a loss is noticed of which no webhook told
 REOPENED_AFTER = timedelta(seconds=30)  # an "open" so long after the last one is another connection
 ALERT_AFTER = timedelta(minutes=2)  # a short loss mends itself
+READ_AGAIN = timedelta(minutes=10)  # before `read_until`: what was stored late, and short drops nobody told us of
 BACK_AFTER = timedelta(minutes=1)  # and one that goes on and off is one loss
 WANTED = frozenset({Number.Intent.LOGOUT, Number.Intent.REMOVE})
 
@@ -73,6 +74,8 @@ def is_known(number: Number, update: LinkUpdate) -> bool:
 def open_up(number: Number, update: LinkUpdate) -> list[str]:
     """What being connected means for the locked row. Out: the fields that changed."""
     number.opened_at, number.reason = timezone.now(), None
+    if number.read_until is None:  # what came before we were connected is none of our business
+        number.read_until = number.opened_at + READ_AGAIN
     number.code, number.code_at, number.pairing_until = "", None, None
     if update.own_jid:
         number.own_jid = update.own_jid
@@ -88,7 +91,7 @@ def open_up(number: Number, update: LinkUpdate) -> list[str]:
         number.lost_at = None
     want("wake", number.pk)
     want("gaps", number.pk)  # what was said meanwhile: webhooks of it may have been lost
-    return ["opened_at", "code", "code_at", "pairing_until", "own_jid", "phone", "lost_at"]
+    return ["opened_at", "read_until", "code", "code_at", "pairing_until", "own_jid", "phone", "lost_at"]
 
 
 # --- Asking ---------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from conversations import gaps, sending
 from conversations.models import Conversation, Event, EventName, Message, Number
-from conversations.ports import Ack, ChatAddress, Incoming, LinkState, ReadBack, StatusUpdate
+from conversations.ports import Ack, ChatAddress, Incoming, LinkState, LinkUpdate, ReadBack, StatusUpdate
 from conversations.rhythm import HOURS, Rhythm
 from orgs.models import ChannelAddress, Due, Org
 from sdr.lib.errors import PortError
@@ -252,6 +252,21 @@ def test_it_leaves_alone_what_was_said_before_the_number_was_ours(number: Number
     for _ in range(2):
         look(number)
     assert Message.objects.get().text == "depois"
+
+
+def test_the_first_look_reads_from_the_first_connection_although_there_was_another(number: Number) -> None:
+    Number.objects.filter(pk=number.pk).update(read_until=None, state=LinkState.CONNECTING, opened_at=None)
+    arrive(number, LinkUpdate(LinkState.OPEN))
+    number.refresh_from_db()
+    assert number.opened_at is not None
+    first = number.opened_at - 9 * MINUTE  # as if all that had been then
+    Number.objects.filter(pk=number.pk).update(read_until=number.read_until - 9 * MINUTE, opened_at=first)
+    said("between", ago=8 * MINUTE)
+    for state in (LinkState.CONNECTING, LinkState.OPEN):
+        number.refresh_from_db()
+        arrive(number, LinkUpdate(state))
+    look(number)
+    assert Message.objects.get().text == "between"
 
 
 def test_it_halves_a_span_that_holds_too_much(number: Number, monkeypatch: pytest.MonkeyPatch) -> None:

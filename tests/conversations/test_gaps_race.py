@@ -89,3 +89,30 @@ def test_a_send_that_is_recorded_while_it_is_read_back_is_nobody_s_takeover(comm
         assert set(Conversation.objects.values_list("owner", flat=True)) == {Conversation.Owner.AI}
         assert Message.objects.filter(author=Message.Author.AI, state=Message.State.SENT).count() == ROUNDS
         assert Message.objects.count() == 2 * ROUNDS
+
+
+def test_reading_back_locks_in_the_order_of_everybody(committed: None) -> None:
+    org = Org.objects.get(slug="acme")
+    with in_org(org):
+        number = make_number(instance="acme")
+        now = timezone.now()
+        plan = gaps.Plan(number.pk, sending.transport_of(number), since=now - timedelta(hours=1), until=now)
+        chat = ChatAddress("5511970000000@s.whatsapp.net", phone="5511970000000")
+        with transaction.atomic():
+            intake.handle(number, incoming("oi", chat=chat), received_at=now)
+        for place in range(ROUNDS):
+            sent_at = now - timedelta(minutes=2)
+            found = [
+                incoming(str(n), pid=f"FOUND{place}-{n}", chat=chat, from_us=True, sent_at=sent_at) for n in range(3)
+            ]
+            told = incoming("told", pid=f"TOLD{place}", chat=chat, from_us=True, sent_at=sent_at)
+
+            def webhook(message: object = told) -> None:
+                with transaction.atomic():
+                    intake.handle(number, message, received_at=timezone.now())  # type: ignore[arg-type]
+
+            def reading(messages: object = found) -> None:
+                gaps.compare(plan, plan.since, plan.until, read(*messages))  # type: ignore[misc]
+
+            together(org, webhook, reading, webhook, reading)  # a deadlock would raise
+        assert Message.objects.filter(author=Message.Author.PERSON).count() == ROUNDS * 4
