@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-
-from orgs import ingest
 
 KEPT_FOR = timedelta(days=30)
 KEPT_BYTES = 64 * 1024  # of a body that was too large to take in
@@ -89,25 +87,6 @@ class Quarantine(models.Model):
     def can_replay(self) -> bool:
         """Whether it is all there and a JSON object; the beginning of something too large is not."""
         return self.is_whole and self._content() is not None
-
-    def replay(self, address_id: int) -> bool:
-        """Put the body back into the queue of what arrived, under a key of its own. False when it cannot be replayed.
-
-        The message it holds is still stored at most once: intake tells by the provider's id.
-        """
-        content = self._content()
-        if not self.is_whole or content is None:
-            return False
-        tenant: Any = connection.tenant  # type: ignore[attr-defined]  # of django-tenants' backend
-        with transaction.atomic():
-            arrival = ingest.Arrival(
-                org_id=tenant.pk, address_id=address_id, number_id=self.number_id,
-                dedupe_key=f"replay:{self.pk}:{timezone.now().timestamp()}", body=content, context=self.context,
-            )  # fmt: skip
-            ingest.put_now(arrival)
-            self.replayed_at = timezone.now()
-            self.save(update_fields=["replayed_at"])
-        return True
 
     def _content(self) -> str | None:
         try:

@@ -115,7 +115,7 @@ class WhatsAppWebhook(APIView):
             if not account.is_instance(body):
                 detail = "The body names an instance that is not this number's."
                 return Verdict(
-                    200, refusal=Refusal(Quarantine.Reason.WRONG_INSTANCE, detail, _json(stripped.body).encode())
+                    200, refusal=Refusal(Quarantine.Reason.WRONG_INSTANCE, detail, compact(stripped.body).encode())
                 )
         except Unreadable as unreadable:
             return Verdict(200, refusal=Refusal(Quarantine.Reason.UNREADABLE, str(unreadable), raw))
@@ -129,7 +129,7 @@ class WhatsAppWebhook(APIView):
             address_id=account.address_id,
             number_id=account.number_id,
             dedupe_key=wire.dedupe_key(body),
-            body=_json(stripped.body),
+            body=compact(stripped.body),
             context={
                 "request_id": request._request.request_id,  # type: ignore[attr-defined]
                 **({FORMER: True} if verification.used_former else {}),
@@ -502,7 +502,7 @@ def quarantine(account: Account, refusal: Refusal, caller: Caller, *, size: int)
         )
 
 
-def _json(body: Mapping[str, Any]) -> str:
+def compact(body: Mapping[str, Any]) -> str:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
