@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import F, Max, Q
 from django.utils import timezone
 
-from conversations import links, policy, settings_of, wording
+from conversations import erasure, links, policy, settings_of, wording
 from conversations.events import record, updated
 from conversations.models import (
     AgentVersion,
@@ -98,10 +98,13 @@ def handle(number: Number, event: Event, *, received_at: datetime, is_recovered:
 
 
 def receive(number: Number, incoming: Incoming, *, received_at: datetime, is_recovered: bool = False) -> Message | None:
-    """Store a message once. Out: the message, or None for one we had."""
+    """Store a message once. Out: the message, or None for one we had, also if it was erased."""
     if Message.objects.filter(number=number, provider_id=incoming.provider_id).exists():
         return None
-    contact = identify(incoming.chat, name=incoming.sender_name)
+    try:
+        contact = identify(incoming.chat, name=incoming.sender_name, said_at=incoming.sent_at, from_us=incoming.from_us)
+    except Forgotten:
+        return None
     if incoming.kind == MessageKind.TEXT and policy.asks_to_stop(incoming.text):
         lock_all(contact)  # an opt-out locks them all: in their order, before any is locked alone
     conversation = converse(contact, number, incoming.chat.jid)
@@ -216,27 +219,30 @@ def confirmed_unbound(conversation: Conversation, incoming: Incoming) -> Message
 
 
 # --- Who is this ----------------------------------------------------------------------------------------------------
-def identify(chat: ChatAddress, *, name: str = "") -> Contact:
-    """The contact behind a chat, made or merged as needed; its row is locked."""
+class Forgotten(Exception):
+    """Said before its author's words were erased (`conversations.erasure`): not taken in again."""
+
+
+def identify(chat: ChatAddress, *, name: str = "", said_at: datetime | None = None, from_us: bool = False) -> Contact:
+    """The contact behind a chat, made or merged as needed; its row is locked.
+
+    Raises Forgotten for what was said (`said_at`, by us or by them) before it was erased; nobody is made then.
+    """
     names = sorted(
         ([(Alias.Sort.PHONE.value, chat.phone)] if chat.phone else [])
         + ([(Alias.Sort.LID.value, chat.lid)] if chat.lid else [])
     )
     if not names:
         raise ValueError("a chat has a phone or a LID")
-    known = aliases_of(names)
-    if not known:
-        fresh = Contact.objects.create(phone=chat.phone or "")
-        add_aliases(fresh, names)  # waits for anybody inserting the same one, and then lets them win
-        known = aliases_of(names)
-        if fresh.pk not in known.values():
-            fresh.delete()
     while True:
+        known = aliases_of(names) or introduce(chat, names, said_at, from_us=from_us)
         ids = set(known.values())
         contacts = list(Contact.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk"))
         known = aliases_of(names)
-        if set(known.values()) == ids:
-            break  # else they were merged while we waited for them
+        if contacts and set(known.values()) == ids:
+            break  # else they were merged, or erased, while we waited for them
+    if any(erasure.is_erased(contact.erased_until, said_at, from_us=from_us) for contact in contacts):
+        raise Forgotten
     contact = contacts[0]
     for other in contacts[1:]:
         merge(contact, other)
@@ -251,6 +257,29 @@ def identify(chat: ChatAddress, *, name: str = "") -> Contact:
     if changed:
         contact.save(update_fields=changed)
     return contact
+
+
+def introduce(
+    chat: ChatAddress, names: list[tuple[str, str]], said_at: datetime | None, *, from_us: bool
+) -> dict[tuple[str, str], int]:
+    """Make a contact for names nobody had, or find whose they are by now. Raises Forgotten.
+
+    Whether they were erased is asked last: inserting the names has waited for whoever was erasing them.
+    """
+    fresh = Contact.objects.create(phone=chat.phone or "")
+    add_aliases(fresh, names)  # waits for anybody inserting the same one, and then lets them win
+    known = aliases_of(names)
+    if fresh.pk not in known.values():
+        fresh.delete()
+        return known
+    until = erasure.erased_until(names)
+    if erasure.is_erased(until, said_at, from_us=from_us):
+        fresh.delete()
+        raise Forgotten
+    if until is not None:
+        fresh.erased_until = until
+        fresh.save(update_fields=["erased_until"])
+    return known
 
 
 def aliases_of(names: list[tuple[str, str]]) -> dict[tuple[str, str], int]:
@@ -292,6 +321,7 @@ def merge(keep: Contact, other: Contact) -> None:
     keep.blocked_at = keep.blocked_at or other.blocked_at
     keep.ignored_as = keep.ignored_as or other.ignored_as
     keep.has_history = keep.has_history or other.has_history
+    keep.erased_until = max(filter(None, (keep.erased_until, other.erased_until)), default=None)
     keep.save()
     other.merged_into = keep
     other.phone = ""

@@ -503,7 +503,9 @@ def ours(claim: Claim, *states: Message.State) -> Message | None:
     known = Message.objects.filter(pk=claim.message_id).only("conversation_id").first()
     if known is None:
         return None
-    conversation = intake.locked(known.conversation_id)
+    conversation = Conversation.objects.select_for_update().filter(pk=known.conversation_id).first()
+    if conversation is None:  # erased, or merged into another, meanwhile
+        return None
     message = (
         Message.objects.select_for_update()
         .filter(pk=claim.message_id, attempts=claim.attempt, state__in=states)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from conversations import gaps, invariants, lifecycle, links, media, sending, turns
+from conversations import erasure, gaps, invariants, lifecycle, links, media, sending, turns
 from sdr.lib import jobs
 
 
@@ -68,6 +68,11 @@ def media_died(work: jobs.Work, reason: str) -> None:
 )  # fmt: skip
 def fetch_media(work: jobs.Work) -> None:
     media.fetch(int(work.ref), attempt=work.attempt)
+
+
+@jobs.kind(erasure.KIND, slots=2, share=1)
+def erase_files(work: jobs.Work) -> None:
+    erasure.erase_files(work.row.context.get("paths", []))
 
 
 def ensure_gap_looks() -> int:

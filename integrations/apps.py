@@ -7,4 +7,9 @@ class IntegrationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from integrations import tasks  # noqa: F401  # importing registers the kinds
+        from integrations import (
+            erasure,
+            tasks,  # noqa: F401  # importing registers the kinds
+        )
+
+        erasure.register_all()
