@@ -25,6 +25,8 @@ LONGEST_TEXT = 1_500  # characters that are read; a longer message says its wish
 # How much each kind of feature counts against the others, before the row is brought to length one.
 CHANNELS = {"word": 1.0, "stem": 0.7, "char": 0.8, "mean": 1.0, "asked": 0.7, "both": 0.8, "form": 0.6}
 
+ALONE = ("greet", "thanks", "bye", "yes", "no_word", "stop", "person", "option", "weekday", "laugh")  # telling if all there is
+
 Row = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 
@@ -188,7 +190,9 @@ def _form(text: str, said: Sequence[str]) -> list[str]:
         marks.append("loud")
     if any(sign in text for sign in "{}[]<>#`\"“=_"):
         marks.append("markup")
-    if not any(form[0].isalnum() for form in said):
+    spoken = [concepts(form) for form in said if form[0].isalnum()]
+    marks += [f"only-{name}" for name in ALONE if spoken and all(name in group for group in spoken)]
+    if not spoken:
         marks.append("no-words")
     return marks
 

@@ -13,8 +13,10 @@ from conversations.playbook.model import Model
 from conversations.playbook.text import Segment, sentences, tokens
 
 NONE = "none"
-SURE = 0.45  # a whole sentence; below it nothing is said
-SURE_OF_A_CLAUSE = 0.62  # a part of a sentence must be clearer to count by itself
+NONE_WEIGHT = 0.3  # of the label "none": the model, fitted on many unlike texts, says it too often
+SURE = 0.4  # share of a stage among the labels for a whole sentence to count
+SURE_OF_A_CLAUSE = 0.6  # the same for a part of a sentence
+SURE_OF_THE_SAME = 0.35  # for a part that says what the whole sentence does
 SAME_SHARE = 0.6  # share of the shorter statement's content words that makes it the same
 CLAUSE = re.compile(r"\s*[,;:]\s+|\s+(?:e|y|and|mas|but|pero|ai|aí|só que)\s+|\s+[-–]\s+")
 SHORTEST_CLAUSE_WORDS = 2
@@ -63,7 +65,11 @@ def _of_sentence(sentence: Segment, question: str, model: Model) -> Iterator[Sta
     stage, sure = _best(model.scores(sentence.text, question)["stage"])
     clauses = list(_clauses(sentence))
     judged = [(clause, *_best(model.scores(clause.text, question)["stage"])) for clause in clauses] if len(clauses) > 1 else []
-    telling = [(clause, kind, p) for clause, kind, p in judged if kind != NONE and p >= SURE_OF_A_CLAUSE]
+    telling = [
+        (clause, kind, p)
+        for clause, kind, p in judged
+        if kind != NONE and p >= (SURE_OF_THE_SAME if kind == stage else SURE_OF_A_CLAUSE)
+    ]
     if len(telling) > 1:
         for clause, kind, p in telling:
             yield StageAnswer(kind, clause.start, clause.end, clause.text, p)
@@ -73,8 +79,9 @@ def _of_sentence(sentence: Segment, question: str, model: Model) -> Iterator[Sta
 
 
 def _best(scores: dict[str, float]) -> tuple[str, float]:
-    label = max(scores, key=lambda name: scores[name])
-    return label, scores[label]
+    weighed = {name: score * (NONE_WEIGHT if name == NONE else 1.0) for name, score in scores.items()}
+    label = max(weighed, key=lambda name: weighed[name])
+    return label, weighed[label] / sum(weighed.values())
 
 
 def _clauses(sentence: Segment) -> Iterable[Segment]:

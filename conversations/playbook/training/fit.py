@@ -18,6 +18,9 @@ SIGNALS = ("budget", "urgency", "decision_maker")
 SURE_PRECISION = 0.98  # of a wish taken without asking
 LARGEST_SURE = 0.97
 DOUBTFUL_SHARE = 0.05  # of the rows without the wish that may be asked about
+SEEN_AT_LEAST = 2  # rows a feature must occur in
+YES_AND_NO = 2  # labels
+EVENING = 0.5  # how far rare labels of a head are weighted up: 0 not at all, 1 as much as common ones
 _rows: dict[tuple[str, str], Row] = {}
 
 
@@ -42,8 +45,8 @@ def fit(given: Sequence[Example], *, heads: Sequence[str] | None = None, thresho
     plain = matrix(given)
     seen = np.asarray((plain > 0).sum(axis=0)).ravel()
     rarity = (1.0 + np.log((1.0 + len(given)) / (1.0 + seen))).astype(np.float16)
-    used = np.flatnonzero(seen >= 1)
-    rarity[seen < 1] = 1.0 + np.log(1.0 + len(given))
+    used = np.flatnonzero(seen >= SEEN_AT_LEAST)
+    rarity[seen < SEEN_AT_LEAST] = 1.0 + np.log(1.0 + len(given))
     scaled = csr_matrix(plain[:, used].multiply(rarity[used].astype(np.float32)))
     lengths = np.sqrt(np.asarray(scaled.multiply(scaled).sum(axis=1)).ravel())
     lengths[lengths == 0] = 1.0
@@ -57,6 +60,9 @@ def fit(given: Sequence[Example], *, heads: Sequence[str] | None = None, thresho
         which = [number for number, example in enumerate(given) if name in known[number]]
         wanted = np.array([known[number][name] for number in which])
         weights = np.array([given[number].weight for number in which])
+        if len(set(wanted)) > YES_AND_NO:
+            mass = {label: weights[wanted == label].sum() for label in set(wanted)}
+            weights = weights * np.array([(weights.sum() / len(mass) / mass[label]) ** EVENING for label in wanted])
         logistic = LogisticRegression(
             C=STRENGTH, max_iter=200, tol=1e-4, class_weight="balanced" if set(wanted) <= {"yes", "no"} else None
         )

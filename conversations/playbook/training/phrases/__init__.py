@@ -19,26 +19,28 @@ CHOICE = re.compile(r"\{([^{}]*)\}")
 STAGES = ("situation", "problem", "implication", "need_payoff")
 SIGNALS = ("budget", "urgency", "decision_maker")
 DRAWS_PER_PHRASE = 14
+STRONG = frozenset({"opt_out", "wants_human"})  # whatever else is said with them, they win
+WITH_SMALL_TALK = 0.2  # of their drawings come with another sentence
 SEED = 20_261_122
 
 GENERAL = {
     "pt": (
         *("Oi! Como posso te ajudar?", "Como vocês fazem hoje?", "Qual o maior problema?", "Quanto isso custa pra vocês?"),
-        *("O que mudaria se resolvesse?", "Posso te fazer uma pergunta?", "Qual seu nome?", "Conseguiu ver a proposta?"),
-        *("Quantas pessoas são no time?", "Quem decide sobre isso?", "Já usam algum sistema?", "Quer saber mais?"),
-        *("Você tem um valor em mente?", "Qual ferramenta vocês usam?", "Pra quando você precisa?", "E aí, o que achou?"),
+        *("Resolvido isso, muda o quê?", "Posso perguntar?", "Qual seu nome?", "Conseguiu ver a proposta?"),
+        *("Time de quantos?", "Quem decide?", "Já usam algum sistema?", "Quer saber mais?"),
+        *("Já pensou em valores?", "Qual ferramenta?", "Para quando?", "E aí, o que achou?"),
     ),
     "en": (
-        *("Hi! How can I help?", "How do you handle it today?", "What's the biggest problem?", "What does that cost you?"),
-        *("What would change if it was solved?", "Can I ask you something?", "What's your name?", "Did you see the quote?"),
-        *("How many people are on the team?", "Who decides?", "Do you use any software?", "Want to know more?"),
-        *("Do you have a budget in mind?", "When do you need it?", "Who am I speaking with?"),
+        *("Hi there!", "How is it done today?", "Biggest problem?", "The cost of it?"),
+        *("Once solved, what changes?", "May I ask?", "What's your name?", "Did you see the quote?"),
+        *("Team size?", "Who decides?", "Do you use any software?", "Want to know more?"),
+        *("Any budget?", "By when?", "Your name, please?"),
     ),
     "es": (
-        *("¡Hola! ¿En qué te ayudo?", "¿Cómo lo hacen hoy?", "¿Cuál es el mayor problema?", "¿Cuánto les cuesta eso?"),
-        *("¿Qué cambiaría si se resolviera?", "¿Te puedo hacer una pregunta?", "¿Cómo te llamas?", "¿Viste la propuesta?"),
-        *("¿Cuántos son en el equipo?", "¿Quién decide?", "¿Usan algún sistema?", "¿Quieres saber más?"),
-        *("¿Tienes un presupuesto en mente?", "¿Para cuándo lo necesitas?", "¿Con quién hablo?"),
+        *("¡Hola! Cuéntame.", "¿Cómo lo hacen hoy?", "¿El mayor problema?", "¿Cuánto les cuesta eso?"),
+        *("Resuelto eso, ¿qué cambia?", "¿Puedo preguntar?", "¿Cómo te llamas?", "¿Viste la propuesta?"),
+        *("¿Equipo de cuántos?", "¿Quién decide?", "¿Usan algún sistema?", "¿Quieres saber más?"),
+        *("¿Algún presupuesto?", "¿Para cuándo?", "¿Con quién hablo?"),
     ),
 }
 BEFORE = {
@@ -67,13 +69,16 @@ def examples(*, draws: int = DRAWS_PER_PHRASE) -> list[Example]:
     anything to a twin of its own row.
     """
     known = known_runs()
-    dice = random.Random(SEED)  # noqa: S311  reproducible data, no secret
+    small_talk = _small_talk(dice := random.Random(SEED))  # noqa: S311  reproducible data, no secret
     made: dict[tuple[str, str, str], Example] = {}
     for path in sorted(HERE.glob("*.txt")):
         language = path.name.split("_", 1)[0]
         for label, questions, phrase in _phrases(path):
             for _ in range(min(draws, 2 * _ways(phrase) + 2)):
-                text = _rough(_draw(phrase, dice), language, dice)
+                text = _draw(phrase, dice)
+                if label in STRONG and dice.random() < WITH_SMALL_TALK:
+                    text = _join(dice.choice(small_talk[language]), text, dice)
+                text = _rough(text, language, dice)
                 question = dice.choice(questions)
                 question = {"-": "", "~": dice.choice(GENERAL[language])}.get(question, question)
                 question = _draw(question, dice)
@@ -82,6 +87,22 @@ def examples(*, draws: int = DRAWS_PER_PHRASE) -> list[Example]:
                 example = Example(path.stem, "", NAMES[language], question, text, _labels(label, language), weight=0.5)
                 made.setdefault((label, fold(text), question), example)
     return list(made.values())
+
+
+def _small_talk(dice: random.Random) -> dict[str, list[str]]:
+    """Sentences of weaker intents, by language."""
+    said: dict[str, list[str]] = {}
+    for path in sorted(HERE.glob("*.txt")):
+        for label, _, phrase in _phrases(path):
+            if label in ("answer", "thanks", "not_interested", "objection", "greeting"):
+                said.setdefault(path.name.split("_", 1)[0], []).append(_draw(phrase, dice))
+    return said
+
+
+def _join(first: str, second: str, dice: random.Random) -> str:
+    if dice.random() < 0.5:
+        first, second = second, first
+    return first.rstrip(".!, ") + dice.choice((". ", ", ", "\n", " ")) + second
 
 
 def _phrases(path: Path) -> Iterator[tuple[str, list[str], str]]:
