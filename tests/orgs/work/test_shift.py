@@ -12,8 +12,8 @@ from django.db import connection
 from django.utils import timezone
 
 from orgs import shifts
-from orgs.models import Due, Org
-from sdr.lib import jobs
+from orgs.models import Due, Later, Org
+from sdr.lib import jobs, logs, metrics
 from sdr.lib.errors import PortError
 from tests.rehearsal.models import Note01
 
@@ -244,3 +244,54 @@ def test_a_lost_lease_cancels_the_run(run: Run, monkeypatch: pytest.MonkeyPatch)
 
     run.until(cancelled.is_set)
     assert Due.objects.get().token is None
+
+
+def test_the_cause_travels_through_rows_into_the_logs_of_what_follows(
+    run: Run,
+) -> None:
+    """As from a webhook's row to the turn, the send and their lines."""
+    acme = Org.objects.get(slug="acme").pk
+    Due.objects.want(acme, "first", 1, context={"request_id": "from-the-door"})
+    bound: dict[str, dict[str, object]] = {}
+
+    def note(name: str) -> None:
+        bound[name] = dict(logs.bound())
+
+    @run.kinds.kind("first", slots=1, share=1)
+    def first(work: jobs.Work) -> None:
+        note("first")
+        Due.objects.want(work.org_id, "second", 2)
+
+    @run.kinds.kind("second", slots=1, share=1)
+    async def second(work: jobs.Work) -> None:
+        await work.run(note, "second")
+        await work.call(lambda: note("call"), then=lambda _: note("then"))
+        await work.run(Due.objects.want, work.org_id, "third", 3, at=timezone.now() + timedelta(days=1))
+
+    run.until(lambda: Later.objects.exists() and nothing_due())
+    expected = {"request_id": "from-the-door", "org_id": acme}
+    assert bound["first"] == expected | {"kind": "first", "ref": "1"}
+    for name in ("second", "call", "then"):
+        assert bound[name] == expected | {"kind": "second", "ref": "2"}
+    assert Later.objects.get().context == {"request_id": "from-the-door"}
+
+
+def test_kinds_are_counted_and_timed(run: Run) -> None:
+    def count(name: str, **labels: str) -> float:
+        return float(metrics.COUNTERS[name].labels(**labels)._value.get())
+
+    @run.kinds.kind("measured", slots=1, share=1, policy=jobs.Policy(attempts=1))
+    def measured(work: jobs.Work) -> None:
+        if work.ref == "bad":
+            raise RuntimeError
+
+    for ref in ("good", "bad"):
+        Due.objects.want(Org.objects.get(slug="acme").pk, "measured", ref)
+    run.until(nothing_due)
+    assert count("job_claims", kind="measured") == 2
+    assert count("job_runs", kind="measured", outcome="done") == 1
+    assert count("job_runs", kind="measured", outcome="dead") == 1
+    seconds, waits = (
+        metrics.HISTOGRAMS[name].labels(kind="measured") for name in ("job_duration_seconds", "job_wait_seconds")
+    )
+    assert sum(bucket.get() for bucket in seconds._buckets) == sum(bucket.get() for bucket in waits._buckets) == 2
