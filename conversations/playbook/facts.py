@@ -1,0 +1,93 @@
+"""Facts a lead reveals in a turn: name, company, team, budget… each with the words it stands in (evals/README "Facts"). Pure.
+
+Only what the lead says: pass the honest rest of the text (`injection.sift`), never a profile name. The agent's message
+before is context: "quatro" answers what was asked, "sim" confirms the price that was named.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from conversations.playbook import headcount, identity, persontype, purchase, reach
+from conversations.playbook.model import Model
+from conversations.playbook.money import level
+from conversations.playbook.topics import asked
+
+KEYS = (
+    *("name", "person_type", "company", "role", "email", "phone", "segment", "team_size"),
+    *("current_tool", "budget", "timeline", "decision_maker", "preferred_times"),
+)
+LEAST_SURE = 0.5  # below, a find is not told
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One fact. `quote` is `text[start:end]`, verbatim; `confidence` from 0 to 1.
+
+    `value`: digits with the country code for `phone`, lower case for `email`, a whole number for `team_size`, True or
+    False for `decision_maker`, "PF" or "PJ" for `person_type`, else the lead's words.
+    """
+
+    key: str
+    value: str | int | bool
+    start: int
+    end: int
+    quote: str
+    confidence: float
+
+
+def find(text: str, *, question: str = "", language: str = "", model: Model | None = None) -> list[Fact]:
+    """Facts in one turn of a lead, at most one per key, in the order of `KEYS`.
+
+    In: the turn's honest text, the agent's message before, the language spoken (`pt-BR`, `en`, `es`, "" if not known).
+    """
+    topics = asked(question)
+    found = {fact.key: fact for fact in _found(text, question, topics, language) if fact.confidence >= LEAST_SURE}
+    if (kind := persontype.read(text, question, found=found.keys(), topics=topics, model=model)) is not None:
+        value, start, end, confidence = kind
+        found["person_type"] = Fact("person_type", value, start, end, text[start:end], confidence)
+    return [found[key] for key in KEYS if key in found]
+
+
+def _found(text: str, question: str, topics: frozenset[str], language: str) -> Iterator[Fact]:
+    def at(key: str, place: tuple[int, int, float], value: str | int | bool | None = None) -> Fact:
+        start, end, confidence = place
+        quote = text[start:end]
+        return Fact(key, quote if value is None else value, start, end, quote, confidence)
+
+    name = next(identity.names(text, is_asked="name" in topics), None)
+    if name:
+        yield at("name", name)
+    place = name[:2] if name else None
+    company = next(identity.companies(text, is_asked="company" in topics, name=place), None)
+    if company:
+        yield at("company", company)
+    introduces = bool(topics & {"name", "segment", "company", "role"}) or not question
+    for role in identity.roles(text, is_asked="role" in topics, introduces=introduces):
+        yield at("role", role)
+    for mail, start, end in reach.mails(text):
+        yield at("email", (start, end, 0.95), mail)
+    for phone, start, end in reach.phones(text, is_asked="phone" in topics, language=language):
+        yield at("phone", (start, end, 0.9), phone)
+    for segment in identity.segments(text, is_asked="segment" in topics, company=company[:2] if company else None):
+        yield at("segment", segment)
+    if (team := headcount.team(text, is_asked="team_size" in topics)) is not None:
+        yield at("team_size", (team.start, team.end, team.confidence), team.size)
+    named = purchase.TOOL.search(level(question)) if "current_tool" in topics else None
+    for tool in purchase.tools(text, is_asked="current_tool" in topics, tool_named=named.group(1) if named else ""):
+        yield at("current_tool", tool) if tool[2] or named is None else at("current_tool", (tool[0], tool[1], 0.6), _verbatim(question, named.span(1)))
+    is_price = "price" in topics
+    budget = next(purchase.budgets(text, is_asked="budget" in topics, price_asked=is_price), None)
+    if budget is not None:
+        yield at("budget", budget)
+    elif is_price and (yes := purchase.accepts(text)) is not None and (price := purchase.price_in(question)):
+        yield at("budget", yes, price)
+    for timeline in purchase.timelines(text, topics=topics):
+        yield at("timeline", timeline)
+    for value, start, end, confidence in purchase.decides(text, is_asked="decision_maker" in topics):
+        yield at("decision_maker", (start, end, confidence), value)
+    for times in purchase.preferred_times(text, topics=topics):
+        yield at("preferred_times", times)
+
+
+def _verbatim(text: str, span: tuple[int, int]) -> str:
+    return text[span[0] : span[1]]

@@ -1,0 +1,54 @@
+"""Whether a lead speaks for a business (PJ) or for oneself, home or family (PF). Pure.
+
+A company, a line of business or a team that is found decides; else words that only a business or only a household
+says; else the fitted model, when it is sure.
+"""
+
+import re
+from collections.abc import Collection
+
+from conversations.playbook.model import Model
+from conversations.playbook.money import level
+
+Kind = tuple[str, int, int, float]
+
+BUSINESS = re.compile(
+    r"\b(?:(?:meus?|minhas?|nossos?|nossas?|os|as|nuestr[oa]s?|mis?|our|my|the|cada|um|dos|das|de|cada|pr[oa]s?|pelos?|los|las|each|every|a) )(?:clientes?|client[ea]|customers?|clients|pacientes?|patients?|alun[oa]s?|students|hospedes?|guests|funcionari[oa]s?|empregad[oa]s|colaborador\w*|vendedor\w*|corretor\w*|motoristas?|tecnicos?|"
+    r"equipe|equipo|staff|team|empresa|company|loja|lojinha|tienda|store|shop|negocio|business|firma|firm|escritorio|despacho|oficina|taller|clinica|consultorio|salao|salon|academia|gym|restaurante|restaurant|pousada|padaria|bakery|fabrica|factory|frota|fleet|flota|"
+    r"faturamento|facturacion|revenue|fornecedor\w*|proveedor\w*|suppliers?|estoque|inventory|inventario|socios?|office|employees|empleados|vendas|ventas|sales|pedidos|orders|leads|obras?|atendentes?|recepcionistas?|secretarias?)\b"
+    r"|\b(?:mei|cnpj|cliente|clientes|client[ea]s|customers|pacientes|patients|alunos|funcionari[oa]s|empleados|employees|vendedores|corretores|faturamento|facturamos|faturamos|b2b|estoque|caixa da loja|folha de pagamento|payroll|invoices|nota fiscal|notas fiscais|delivery|filial|filiais|matriz|sucursal\w*|franquia|crm|erp|"
+    r"demiti\w*|contratei|contratamos|concorrente|concorrencia|competencia|competitor\w*|prejuizo no caixa|atendemos|vendemos|produzimos|fabricamos|entregamos|we sell|our shop|nosso ticket|inadimplencia|leads?|turnover|rotatividade|diretoria|board|conselho)\b"
+)
+HOUSEHOLD = re.compile(
+    r"\b(?:(?:minha|nossa|mi|nuestra|my|our|a|em|para|pra|la|de) (?:casa|apartamento|ape|apto|depto|departamento|home|house|apartment|chacara|sitio)|moro|moramos|vivo (?:em|en|com|con|num)|meus? filh[oa]s?|minhas? filhas?|meu marido|minha esposa|minha mulher|meu esposo|meus pais|minha mae|meu pai|minha avo|meu avo|meu cachorro|minha gata|meu carro|minha moto|meu bebe|do bebe|meu celular|aposentad[oa]|aposentadoria|solteir[oa]|"
+    r"mis? hij[oa]s?|mi esposo|mi marido|mi mujer|mis padres|mi mama|mi papa|mi perro|mi coche|mi carro|mi auto|my (?:kids?|son|daughter|wife|husband|mom|dad|dog|cat|car|mother|father|knee|back|parents|family)|pessoa fisica|pf|uso pessoal|uso proprio|personal use|para mim|pra mim|for myself|para mi\b|conta de luz|cpf|escola do meu|faculdade|emagrecer|lose weight|adelgazar|dieta|namorad[oa]|novi[oa]|meu quarto|aluguel|quintal|sala de estar|backyard|living room|condominio)\b"
+)
+TO_ASKED = (
+    ("PF", re.compile(r"\b(?:casa|residenc\w*|pessoal|mim|mi\b|fisica|home|house|personal|residential|hogar|particular|familia|pf|apartamento|minha|myself|me)\b")),
+    ("PJ", re.compile(r"\b(?:empresa|comerci\w*|negocio|juridica|business|company|loja|tienda|store|shop|office|escritorio|oficina|pj|cnpj|mei)\b")),
+)
+SURE = 0.75  # probability from which the model is believed
+FOUND_SAYS_BUSINESS = frozenset(("company", "segment"))
+
+
+def read(text: str, question: str, *, found: Collection[str], topics: frozenset[str], model: Model | None) -> Kind | None:
+    """("PF" or "PJ", start, end, confidence), or None when it is not evident. `found`: keys of other facts of the turn."""
+    plain = level(text)
+    whole = (0, len(text.rstrip()))
+    if "person_type" in topics:
+        for kind, pattern in TO_ASKED:
+            for match in pattern.finditer(plain):
+                if not re.search(r"\b(?:nao|no|not|nada de|sem)\s+(?:\w+\s+){0,2}$", plain[: match.start()]):
+                    return kind, match.start(), match.end(), 0.9
+    if FOUND_SAYS_BUSINESS & set(found):
+        return "PJ", *whole, 0.85
+    household, business = HOUSEHOLD.search(plain), BUSINESS.search(plain)
+    scores = model.scores(text, question)["person_type"] if model is not None else {}
+    for kind, sign, other in (("PF", household, business), ("PJ", business, household)):
+        probability = scores.get(kind, 0.5 if sign and not other else 0.0)
+        if sign and not other and probability >= 0.3:
+            return kind, sign.start(), sign.end(), max(0.6, probability)
+        if probability >= SURE:
+            place = sign.span() if sign else whole
+            return kind, *place, probability
+    return None
