@@ -22,6 +22,7 @@ pastelaria peixaria perfumaria petshop pet pizzaria planejados podologia pousada
 quitanda quiosque relojoaria refrigeracao restaurante revenda rotisseria salao saude serralheria serigrafia sindicato sitio
 software sorveteria startup studio supermercado tabacaria tapecaria tatuagem tattoo tecidos telecom terraplanagem terceirizacao
 textil tornearia transportadora transportes turismo usinagem varejo veterinaria viagens vidracaria vinicola viveiro
+lanches cargas iluminacao embalagens pneus tintas ferramentas entulhos fretes mudancas lavacar lava-car hortifruti psicologa churrasco festas ingles informatica cosmetico cosmeticos rh
 marketing publicidade advocacia engenharia arquitetura odontologia odonto fisioterapia nutricao pilates yoga natacao
 seguros eventos decoracao semijoias bijuterias cosmeticos suplementos brinquedos calcados roupas marmitas bolos salgados doces
 abarroteria agencia aseguradora autolavado bodega bufete carniceria carpinteria cerrajeria clinica colegio comercio
@@ -89,7 +90,7 @@ TOOLS = (
     r"papel(?:zinho|eta|ito)?(?: de pao)?|papelito|pen and paper|pencil and paper|paper|papel y lapiz|papel e caneta|"
     r"quadro (?:branco|negro|magnetico|de avisos)|lousa|pizarra|pizarron|whiteboard|sticky notes|post-?its?|prancheta|clipboard|mural|"
     r"fichas?(?: de papel|s em papel)?|fichario|fichero|index cards?|comandas?(?: de papel)?|talao(?: de pedidos?)?|taloes|recibos?|livro(?: de (?:ponto|caixa|registro|ocorrencias))?|livro[- ]caixa|libro de|log ?book|ledger|"
-    r"tabela(?: impressa)?|pasta suspensa|calculadora|calculator|maquininha|caixa registradora|caja registradora|cash register|relogio de ponto|livro de ponto|"
+    r"formularios?|calendario(?: de (?:parede|mesa))?|extratos?|listas?(?: de papel| impressa)?|tabela(?: impressa)?|pasta suspensa|calculadora|calculator|maquininha|caixa registradora|caja registradora|cash register|relogio de ponto|livro de ponto|"
     r"whats(?:app)?(?: business)?|whats|zap(?:zap)?|wpp|wasap|wasapp|telegram|instagram|insta|direct|messenger|e-?mail|email|outlook|gmail|correo|"
     r"trello|notion|asana|monday|clickup|airtable|slack|jira|basecamp|evernote|google keep|access|word|delphi|"
     r"bling|omie|tiny|conta ?azul|nibo|granatum|sankhya|totvs|protheus|sap|senior|dominio|alterdata|questor|contmatic|olist|nuvemshop|shopify|woocommerce|tray|vtex|"

@@ -61,7 +61,7 @@ def _found(text: str, question: str, topics: frozenset[str], language: str) -> I
     company = next(identity.companies(text, is_asked="company" in topics, name=place), None)
     if company:
         yield at("company", company)
-    introduces = bool(topics & {"name", "segment", "company", "role"}) or not question
+    introduces = bool(name) or bool(topics & {"name", "segment", "company"})
     for role in identity.roles(text, is_asked="role" in topics, introduces=introduces):
         yield at("role", role)
     for mail, start, end in reach.mails(text):
@@ -70,7 +70,8 @@ def _found(text: str, question: str, topics: frozenset[str], language: str) -> I
         yield at("phone", (start, end, 0.9), phone)
     for segment in identity.segments(text, is_asked="segment" in topics, company=company[:2] if company else None):
         yield at("segment", segment)
-    if (team := headcount.team(text, is_asked="team_size" in topics)) is not None:
+    team = headcount.team(text, is_asked="team_size" in topics)
+    if team is not None and not ("decision_maker" in topics and "team_size" not in topics):
         yield at("team_size", (team.start, team.end, team.confidence), team.size)
     named = purchase.TOOL.search(level(question)) if "current_tool" in topics else None
     for tool in purchase.tools(text, is_asked="current_tool" in topics, tool_named=named.group(1) if named else ""):

@@ -7,6 +7,7 @@ from conversations.playbook.fact_words import KIN, STAFF
 from conversations.playbook.money import Number, level, numbers
 
 LARGEST = 100_000
+ARTICLES = re.compile(r"(?:um|uma|un|una|uno|one|mil)\b")
 CORRECTS = re.compile(
     r"(?:\b(?:ops|opa|alias|digo|quer dizer|quero dizer|na verdade|minto|errei|corrigindo|i mean|actually|sorry|scratch that|wait|perdon|mejor dicho|quise decir|en realidad|desculpa|melhor|ah nao|quem me dera)\b|(?:\.\.\.|,|-)\s*(?:nao|no)\s*,)[\s,:.]*"
 )
@@ -70,7 +71,7 @@ def _team(plain: str, *, is_asked: bool) -> Team | None:
             return Team(int(number.value) + 1 + more + singles, plus.start(), end, 0.9)
     if (is_asked or re.search(r"\b(?:somos|we're|we are|tenho|trabalh\w+|equip\w+|quem atende)\b", plain)) and (listed := _enumeration(plain, people)):
         return listed
-    sure = [number for number in people if not number.is_doubtful or STAFF_AFTER.match(plain[number.end :])]
+    sure = [number for number in people if not number.is_doubtful or is_asked]
     now = [number for number in sure if not PAST.search(plain[: number.start])] or sure[:0]
     if len(now) > 1 and _are_summed(plain, now):
         total = sum(int(number.value) for number in now)
@@ -97,9 +98,9 @@ def _is_of_people(plain: str, number: Number, *, is_asked: bool) -> bool:
     subject = SUBJECT.search(plain[: number.start])
     if subject and subject.group().split()[0] in {"somos", "seremos", "quedamos", "we're", "sobrou", "sobraram"}:
         return not number.is_doubtful or is_asked
-    if subject and subject.group().startswith(("we are", "a gente e", "nos e", "nois e", "equipe", "equipo", "team", "staff", "there are")):
+    if subject and re.search(r"\b(?:we are|a gente e|nos e|nois e|equipe|equipo|team|staff|there are|time)\b", subject.group()):
         return not re.match(r"\s*[a-z]", after) or bool(re.match(r"\s*(?:aqui|here|no total|com|contando|hoje|now|e\b|y\b|and\b|mas\b|pero\b|but\b|em\b|en\b|in\b|total|incl|ao|agora|pra|para|of us)", after))
-    return is_asked and not number.is_doubtful
+    return is_asked and not (number.is_doubtful and ARTICLES.match(plain, number.start))
 
 
 def _enumeration(plain: str, people: list[Number]) -> Team | None:

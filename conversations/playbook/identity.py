@@ -25,6 +25,7 @@ NOT_NAMES = frozenset(
     empresa loja casa nova novo the a an from with at not in just sure still looking interested busy fine afraid getting calling writing based self
     muito mais um uma uns umas el la los las un una de del en desde nuevo nueva nadie quem quien who autonomo autonoma casado casada solteiro viuva viuvo cadeirante
     leigo brasileiro mineiro gaucho baiano carioca paulista mexicano argentino por porque prefiro quero queria ja pode marido esposa mae pai filho filha irmao irma
+    agora alguem alguien someone back later again when quando depois ai lo mais quem somebody anyone please urgente porfa favor si
     mulher homem cara sorry glad happy good ready open trying tired done sick wondering going running still also only ontem hoje amanha legal isso certo fechado
     perfeito prazer mucho gusto placer nice pleasure outra outro ligar falar contigo comigo eles ela ele voce bem mal seria estou estoy
     """.split()
@@ -63,7 +64,7 @@ TRADE_MORE = re.compile(r"(?:\s+(?:e|y|and)\s+[a-z]+|\s+(?:de|do|da|para|for)\s+
 OWN_BUSINESS = re.compile(
     r"\b(?:tenho|temos|toco|tocamos|abri|abrimos|minha|meu|nossa|nosso|sou|somos|e (?:uma?|um)|aqui e|na minha|numa|num|trabalho|trabalhamos com|mexo com|atuo|vendo|vendemos|fabrico|fabricamos|"
     r"tengo|tenemos|mi|nuestro|nuestra|soy|es (?:una?|un)|vendemos|vendo|abri|trabajo en|para mi|"
-    r"have|own|run|my|our|we're|we are|i'm|it's an?|at an?|small|manage|operate|work (?:at|for|in)|from|d[ao]|de|para|pra|for|of|los|las)\s+(?:an?\s+|uma?\s+|un[a]?\s+|o\s+|a\s+|the\s+|el\s+|la\s+|pequen[oa]\s+|small\s+|little\s+|local\s+|com\s+)*(?:[a-z]+\s){0,1}$"
+    r"have|own|run|my|our|we're|we are|i'm|at an?|small|manage|operate|work (?:at|for|in)|don[oa] d[eao]|propriet[a-z]+ d[eao]|duen[oa] de)\s+(?:an?\s+|uma?\s+|un[a]?\s+|o\s+|a\s+|the\s+|el\s+|la\s+|pequen[oa]\s+|small\s+|little\s+|local\s+|com\s+)*(?:[a-z]+\s){0,1}$"
 )
 SELLS = re.compile(
     r"\b(?:mexo com|trabalhamos com|trabalho com|vendo|vendemos|fabricamos|fabrico|produzimos|faco|fazemos|distribuimos|atuamos com|atuo com|atuamos n[ao] (?:ramo|area|setor) de|ramo de|setor de|rubro de(?:l| la)?|vendemos|hacemos|fabricamos|nos dedicamos a(?: la| el)?|me dedico a(?: la)?|we (?:sell|make|do|build|install)|i (?:sell|make)|in the)\s+([a-z]+(?:\s+(?:e|de|no|na|y|and|para)\s+[a-z]+)*)"
@@ -76,7 +77,7 @@ def names(text: str, *, is_asked: bool) -> Iterator[Place]:
     plain = level(text)
     found: list[Place] = []
     for confidence, cue in NAME_AFTER:
-        for match in re.finditer(cue + ARTICLE + HONORIFIC, plain):
+        for match in re.finditer(rf"(?<![\w]){cue}(?![\w]){ARTICLE}{HONORIFIC}", plain):
             if DENIED.search(plain[: match.end()]) or re.search(r"\b(?:nao|not|no)\s*$", plain[: match.start()]):
                 continue
             if (place := _name_at(text, plain, match.end(), sure=confidence > 0.9, is_asked=is_asked)) is not None:
@@ -219,6 +220,13 @@ def roles(text: str, *, is_asked: bool, introduces: bool) -> Iterator[Place]:
             yield at, at + len(first), 0.55
 
 
+def _without_greeting(plain: str) -> str:
+    start = 0
+    while match := GREETING.match(plain[start:]):
+        start += match.end()
+    return plain[start:]
+
+
 def segments(text: str, *, is_asked: bool, company: tuple[int, int] | None) -> Iterator[Place]:
     """Where the line of business is said, or shows in the company's name."""
     plain = level(text)
@@ -227,15 +235,22 @@ def segments(text: str, *, is_asked: bool, company: tuple[int, int] | None) -> I
         word = match.group(1)
         inside = company is not None and company[0] <= match.start() < company[1]
         own = OWN_BUSINESS.search(plain[: match.start()])
-        first = not plain[: match.start()].strip(" ,.!") or bool(GREETING.fullmatch(plain[: match.start()]))
-        if not (is_asked or own or inside or (first and len(plain.split()) > 1 and word not in BROAD)):
-            continue
+        first = "?" not in plain and not _without_greeting(plain[: match.start()]).strip(" ,.!")
         more = TRADE_MORE.match(plain, match.end()) if not inside else None
+        said_more = bool(more and more.group())
+        if not (is_asked or own or inside or (first and len(plain.split()) > 1 and (said_more or word not in BROAD))):
+            continue
         end = more.end() if more else match.end()
         confidence = 0.85 if is_asked else 0.8 if own else 0.7
         if word in BROAD and end == match.end():
             confidence -= 0.3
         candidates.append((match.start(), end, confidence))
+    if is_asked and candidates and company is None:
+        clause = CLAUSE.split(_without_greeting(plain))[0].strip()
+        at = plain.find(clause)
+        if 0 < len(clause.split()) <= 5 and not re.search(r"\d|\b(?:sou|soy|i'm|tenho|tengo|somos|nome)\b", clause) and candidates[0][0] >= at:
+            yield at, at + len(clause), 0.75
+            return
     if candidates:
         best = max(candidates, key=lambda place: place[2])
         if best[2] > 0.5:

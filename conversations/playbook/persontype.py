@@ -27,6 +27,7 @@ TO_ASKED = (
     ("PF", re.compile(r"\b(?:casa|residenc\w*|pessoal|mim|mi\b|fisica|home|house|personal|residential|hogar|particular|familia|pf|apartamento|minha|myself|me)\b")),
     ("PJ", re.compile(r"\b(?:empresa|comerci\w*|negocio|juridica|business|company|loja|tienda|store|shop|office|escritorio|oficina|pj|cnpj|mei)\b")),
 )
+OURS = re.compile(r"\b(?:nossa|nosso|nossos|minha (?:empresa|loja|clinica|equipe)|meus (?:clientes|funcionarios)|meu (?:negocio|time)|nuestr[oa]s?|mi (?:empresa|negocio|tienda)|our|my (?:business|company|shop|team))\b")
 SURE = 0.75  # probability from which the model is believed
 FOUND_SAYS_BUSINESS = frozenset(("company", "segment"))
 
@@ -42,7 +43,8 @@ def read(text: str, question: str, *, found: Collection[str], topics: frozenset[
                     return kind, match.start(), match.end(), 0.9
     if FOUND_SAYS_BUSINESS & set(found):
         return "PJ", *whole, 0.85
-    household, business = HOUSEHOLD.search(plain), BUSINESS.search(plain)
+    household = HOUSEHOLD.search(plain)
+    business = BUSINESS.search(plain) if question or OURS.search(plain) else None
     scores = model.scores(text, question)["person_type"] if model is not None else {}
     for kind, sign, other in (("PF", household, business), ("PJ", business, household)):
         probability = scores.get(kind, 0.5 if sign and not other else 0.0)

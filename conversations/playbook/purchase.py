@@ -59,7 +59,7 @@ HURRY = re.compile(
     r"\b(?:urgent\w*|urgencia|(?:o |lo |el )?(?:quanto|cuanto) antes|antes possivel|mais rapido possivel|mas rapido posible|lo mas pronto posible|a s a p|asap|as soon as possible|right away|straight away|immediately|imediat\w+|inmediat\w+|de imediato|(?:pra|para|p) (?:ontem|ayer|ja|hoje|hoy|agora|ya)(?: mesmo| mismo)?|pra ja|para ya|ya mismo|ja mesmo|agora mesmo|ahora mismo|correndo|logo|can't wait|cannot wait|no puede esperar|nao (?:da|posso|pode) (?:mais )?(?:pra |para )?esperar|yesterday)\b"
 )
 NEEDS_BY = re.compile(
-    r"\b(?:precis\w+|quer\w*|quiero|tem que|tenho que|tem q|ten(?:go|emos) que|necesit\w+|need\w*|want\w*|must|have to|has to|gotta|prazo|deadline|inaugur\w+|abr(?:e|imos|o|ir)|vence\w*|come[cç]\w+|empez\w+|start\w*|instal\w+|pronto|pronta|listo|ready|rodando|funcionando|running|live|no ar|ate|hasta|by|antes d\w+|before|resolv\w+|entreg\w+|launch\w*|lanc\w+|mud\w+|decidir|dias pra|deu \d+|fechar|contratado|done|up and|regulariz\w+|ser[ia]* pra|para el|esperar|retom\w+|volt\w+|deixa\w*|deixar|lo vemos|talk|ping|hablame|me procura|me chama|procura|vejo|vemos|conversa\w*|adiar|later|depois)\b"
+    r"\b(?:precis\w+|quer\w*|quiero|tem que|tenho que|tem q|ten(?:go|emos) que|necesit\w+|need\w*|want\w*|must|have to|has to|gotta|prazo|deadline|inaugur\w+|abr(?:e|imos|o|ir)|vence\w*|come[cç]\w+|empez\w+|start\w*|instal\w+|pronto|pronta|listo|ready|rodando|funcionando|running|live|no ar|ate|hasta|by|antes d\w+|before|resolv\w+|entreg\w+|launch\w*|lanc\w+|mud\w+|decidir|dias pra|deu \d+|fechar|contratado|done|up and|regulariz\w+)\b"
 )
 MEETS = re.compile(
     r"\b(?:reuniao|reunion|meeting|call|chamada|demo|demonstracao|visita\w*|visit|agend\w+|marc\w+|encaix\w+|horario|horarios|ligar|ligue|liga|me liga|llam\w+|conversar|falar|meet|schedule|book|appointment|cita|vistoria|apresent\w+|remarc\w+|reagend\w+|mudar|mover|move|push|reschedul\w+|cambi\w+|pass(?:ar|a)|transfer\w+|posso|consigo|puedo|i can|works|available|disponivel|disponible|livre|free|tem (?:as|a)|tem vaga|venham|vengan|come by|vir|medir|coordin\w+)\b"
@@ -97,7 +97,7 @@ def tools(text: str, *, is_asked: bool, tool_named: str) -> Iterator[Place]:
         if weak and not (is_asked or (uses and re.search(r"(?:us[oa]\w*|tudo|todo|pelo|sistema e|tenho)\s*(?:\w+\s)?$", before))):
             continue
         tail = TOOL_TAIL.match(plain[match.end() :])
-        best.append((match.start(), match.end() + (tail.end() if tail else 0), 0.85 if uses and is_asked else 0.6 if weak else 0.75))
+        best.append((match.start(), match.end() + (tail.end() if tail else 0), 0.6 if weak else 0.85 if uses and is_asked else 0.75))
     strong = [place for place in best if place[2] > 0.7]
     if strong or best:
         chosen = strong or best
@@ -118,6 +118,9 @@ BRAND_CUES = re.compile(
 )
 
 
+WEAK_CUE = re.compile(r"(?<!trabalho )(?<!trabajo )(?<!fechei )(?<!renovar )(?<!renovei )(?<!quedarnos )(?<!seguir )(?<!cerramos )(?<!fechamos )\b(?:con|com|on|tenho|tengo|cliente)\s+(?:o |a |el |la |the )?$")
+
+
 def _brand(text: str, plain: str, *, is_asked: bool) -> Place | None:
     """A proper name where a tool or supplier is expected."""
     for match in re.finditer(PROPER_TOOL, text):
@@ -126,7 +129,7 @@ def _brand(text: str, plain: str, *, is_asked: bool) -> Place | None:
             continue
         if match.group()[0].isdigit() or text.isupper() or PAST.search(before) or NEGATED.search(before):
             continue
-        if BRAND_CUES.search(before) and not re.match(r"^(?:pago|pagamos|con|on|tenho|temos|have|tengo|tenemos)$", before.split()[-1] if before.split() else ""):
+        if BRAND_CUES.search(before) and (is_asked or not WEAK_CUE.search(before)):
             return match.start(), match.end(), 0.75
         if is_asked and re.search(r"\b(?:con|com|na|no|d[ao]|in|on|have|o|a|el|la|pago)\s+$", before):
             return match.start(), match.end(), 0.6
@@ -243,6 +246,12 @@ def times(text: str) -> list[tuple[int, int]]:
     return found
 
 
+CANCELS = re.compile(
+    r"\b(?:cancel\w*|desmarc\w+|anul\w+|tira\w*|quit[ae]\w*|saca\w*|scrap|call off|take|remove|suspend\w*|desist\w+|nao precisa\w*|ya no|no vengan|no hace falta|nao vou poder|nao vai dar|no voy a poder|can't make|me salgo|da[r]? de baja|de de baja|nao rola|mudar|mover|move|push|trocar|cambiar|passar|reschedule|remarcar|reagendar|atras\w+|outro dia|otro dia|another day)\b"
+)
+PUTS = re.compile(r"\b(?:poe|pone\w*|ponla|ponlo|put|bota|coloca\w*|joga|marca\w*|agenda|make it|pass\w+ (?:ela |la )?pr?a\w*|para|pra|pro|por|to|instead|al|a las|as|pode ser|podria ser|puede ser|so consigo|tem que ser|que sea|has to be|could we do|at|no|na|el|depois d\w+|after|de noite|adianta\w*|melhor|qualquer|cualquier|any)\s+(?:o |a |el |la |las |los |the )?$")
+
+
 def _runs(plain: str) -> Iterator[tuple[int, int]]:
     """Longest stretches of words of time that hold a day, a part of one, a date or an hour."""
     start = end = 0
@@ -258,6 +267,8 @@ def _runs(plain: str) -> Iterator[tuple[int, int]]:
             has_core, before = False, ""
             continue
         if not before:
+            if kind == "mark":
+                continue
             start = match.start()
         if kind in {"core", "clock"} or (kind == "number" and HOUR_BEFORE.search(before) and words[0].isdigit()):
             has_core, end = True, match.end()
@@ -266,6 +277,18 @@ def _runs(plain: str) -> Iterator[tuple[int, int]]:
         before = f"{before} {words}"
     if has_core:
         yield start, end
+
+
+REFUSES = re.compile(r"\b(?:nao (?:me )?(?:chama|mand|quero|autoriz|envi|compr)\w*|remov\w+|exclu\w+|apag\w+|delete|lgpd|gdpr|stop|unsubscribe|out of office|no (?:me )?(?:escriban|manden|llamen|quiero)|cancel\w*|desmarc\w*|anular|dados|contrat\w+ (?:gente|pessoa|alguem)|hire|atendente|humano|human|pessoa)\b")
+DEFERS = re.compile(
+    r"\b(?:(?:so|somente|only|solo|recien) (?:em|no|na|depois|apos|em|in|after|en|despues)|me (?:procura|chama|liga)|hablame|llamame|buscame|escribeme|ping me|call me|reach out|check back|lo vemos|a gente (?:ve|conversa|fala)|deixa\w* (?:pra|para|passar)|vou esperar|esperar|dejemos(?:lo)? para|deixamos? pra|agora nao|ahora no|not now|hasta que|ate que)\b"
+)
+
+
+def places_after(text: str, at: int) -> list[tuple[int, int]]:
+    """Stretches of time that begin at or after a place, days and hours of the present left out."""
+    plain = level(text)
+    return [place for place in times(text) if place[0] >= at and not re.search(r"\b(?:hoje|hoy|today|agora|ahora|now|ja|ya)\b", plain[place[0] : place[1]])]
 
 
 def timelines(text: str, *, topics: frozenset[str]) -> Iterator[Place]:
@@ -280,6 +303,9 @@ def timelines(text: str, *, topics: frozenset[str]) -> Iterator[Place]:
             yield calm.start(), calm.end(), 0.8
         return
     hurry = HURRY.search(plain)
+    if (defer := DEFERS.search(plain)) and places_after(text, defer.start()):
+        yield *places_after(text, defer.start())[0], 0.7
+        return
     about_meeting = bool(topics & {"preferred_times", "slots", "booked"}) or (bool(MEETS.search(plain)) and not is_asked)
     places = times(text)
     if is_asked:
@@ -295,16 +321,18 @@ def timelines(text: str, *, topics: frozenset[str]) -> Iterator[Place]:
                 at = text.index(clause)
                 yield at, at + len(clause), 0.6
         return
-    if hurry and not re.fullmatch(r"logo|yesterday|correndo", hurry.group()):
+    if hurry and not re.fullmatch(r"logo|yesterday|correndo|urgencia", hurry.group()) and not REFUSES.search(plain):
         yield hurry.start(), hurry.end(), 0.7
         return
     if about_meeting:
         return
+    if REFUSES.search(plain):
+        return
     for start, end in places:
         words = plain[start:end]
-        if re.search(r"\b(?:por|al|a|per|cada|todo|every|each)\s+(?:mes|dia|ano|semana|week|month|day|year)\b|diari|todo (?:mes|dia)|passad|pasad|last (?:week|month|year)|ontem|ayer|yesterday", plain[max(0, start - 6) : end]):
+        if re.search(r"\b(?:por|al|a|per|cada|toda?s?|every|each|/)\s*(?:mes|dia|ano|semana|week|month|day|year)\b|diari|passad|pasad|last (?:week|month|year)|ontem|ayer|yesterday", plain[max(0, start - 6) : end]):
             continue
-        needs = NEEDS_BY.search(plain[max(0, start - 45) : start]) or re.match(r"(?:ate|antes|hasta|by|before|depois|despues|after|so em|only|ainda|em ate|within|daqui)", words)
+        needs = NEEDS_BY.search(plain[max(0, start - 32) : start]) or re.match(r"(?:ate|antes|hasta|by|before|depois|despues|after|so em|only|ainda|em ate|within|daqui)", words)
         definite = re.search(r"\b(?:mes|semana|week|month|ano|year|fim|final|end|depois|antes|ate|hasta|by|before|after|dia|dias|days|natal|christmas|navidad|" + r"hoje|today|hoy|amanha|tomorrow|que vem|next|proxim\w+|q[1-4]|trimestre|quarter|semestre|janeiro|fevereiro|marco|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro|enero|febrero|marzo|mayo|junio|julio|septiembre|octubre|noviembre|diciembre|january|february|march|april|june|july|august|september|october|november|december|sexta|segunda|terca|quarta|quinta|sabado|fds|friday|monday|lunes|viernes|spring|summer|fall|winter|verao|carnaval|ferias|safra)\b", words)
         if needs and definite:
             yield start, end, 0.6
@@ -321,6 +349,12 @@ def preferred_times(text: str, *, topics: frozenset[str]) -> Iterator[Place]:
         return
     places = [place for place in times(text) if not re.search(r"\b(?:nao|no|not|nem|can't|instead of|em vez de|en vez de|ruim|menos a de|cancela a de|cancel|cancela la del|que antes|had|than)\s+(?:(?:posso|consigo|da|puedo|na|no|o|a|el|la|de|do|em|en|on|at|pode)\s+)*$", plain[max(0, place[0] - 30) : place[0]])]
     places = [place for place in places if not re.match(r"\s*(?:nao (?:posso|consigo|da)|ta ruim|esta ruim|no puedo|doesn't|can't|won't)", plain[place[1] :])]
+    if (cancel := CANCELS.search(plain)) is not None:
+        places = [place for place in places if PUTS.search(plain[: place[0]]) and place[0] > cancel.start()]
+        places = [place for place in places if not re.search(r"\b(?:de|da|do|la del?|of)\s+(?:la |el )?$", plain[: place[0]])]
+    places = [place for place in places if not re.fullmatch(r"agora|ahora|now|hoje|hoy|today|ate amanha|amanha|bem na hora", plain[place[0] : place[1]]) or (asked and "booked" not in topics)]
+    if "booked" in topics and re.search(r"\b(?:obrigad\w|thanks|gracias|confirmad\w|combinado|nos vemos|see you)\b", plain):
+        return
     if places:
         longest = [place for place in places if place[1] - place[0] > 4] or places
         yield *(longest[-1] if topics & {"booked", "slots"} else longest[0]), 0.75

@@ -20,7 +20,7 @@ TOPICS = {
     r"(?:que|cual) empresa|de que empresa|company name|(?:what|which) company|name of (?:your|the) (?:company|business|shop|store)|business name|where do you work)\b",
     "role": r"\b(?:cargo|funcao|profissao|seu papel|sua area|com o que (?:voce )?trabalha|o que (?:voce )?faz (?:na|la|hoje)|job title|your role|your position|what do you do|your title|what's your job|puesto|tu rol|tu cargo|profesion|ocupacao|ocupacion|a que te dedicas)\b",
     "segment": r"\b(?:ramo|segmento|seu negocio|tipo de (?:negocio|empresa|loja)|o que (?:voces?|a empresa|vcs) (?:faz|fazem|vende|vendem)|(?:voce |voces |vcs )?(?:vende|vendem|distribui|produz|fabrica) o que|atua(?:m)? (?:em|com)|area de atuacao|industry|(?:kind|type|sort|line) of (?:business|company|work)|"
-    r"what does your (?:company|business)|what (?:do you|kind).*(?:sell|business)|about your business|your business|rubro|giro|tu negocio|su negocio|a que (?:te|se) dedica\w*|que (?:venden|hacen|vendes)|conta\w* (?:um pouco )?(?:d[ao]|sobre) (?:sua|seu|o|a)|como e (?:a|o) (?:sua |seu )?(?:empresa|negocio|loja|clinica|escola))\b",
+    r"what does your (?:company|business)|what (?:do you|kind).*(?:sell|business)|about your business|your business|rubro|giro|tu negocio|su negocio|a que (?:te|se) dedica\w*|que (?:venden|hacen|vendes)|conta\w* (?:um pouco )?(?:d[ao]|sobre) \w+|me fala d[ao] \w+|cuentame (?:de|sobre) \w+|tell me (?:a bit )?about (?:your|the) \w+|como e (?:a|o) (?:sua |seu )?(?:empresa|negocio|loja|clinica|escola))\b",
     "email": r"\b(?:e-?mail|correo|mail)\b",
     "phone": r"\b(?:telefone|celular|numero (?:para|pra|de) (?:contato|telefone)|whatsapp (?:para|pra)|ddd|phone|number to reach|contact number|telefono|movil|tu numero|su numero|your number|seu numero|numero de contacto|qual o numero|um numero)\b",
     "team_size": rf"(?:\b(?:quant[oa]s|cuant[oa]s|how many)\b[^?]*\b{_STAFF}|\b(?:tamanho d[oae]|tamano del?|size of) (?:sua |seu |your |the |tu |su )?(?:time|equipe|equipo|team)|team size|how big is (?:the|your) (?:team|company)|headcount|quem trabalha|quem (?:faz parte|esta) n[ao] (?:time|equipe)|equipe de vendas hoje|"
@@ -57,6 +57,8 @@ def asked(question: str) -> frozenset[str]:
     ends = [piece for piece in re.split(r"(?<=[.!])\s+|\n", plain) if piece.strip()]
     last = " ".join(piece for piece in ends if "?" in piece) or (ends[-1] if ends else "")
     found = {key for key, pattern in _COMPILED.items() if pattern.search(last)}
+    if re.match(r"\W*(?:e\s+|y\s+|and\s+)?(?:como|how|quant|cuant|o que|que (?:incomoda|mudaria)|what (?:happens|would)|nunca|ever)\b", last) and not re.search(r"how about|que tal|how does \w+ (?:sound|work)", last):
+        found.discard("preferred_times")
     if SLOTS_OFFERED.search(plain):
         found.add("slots")
     if MEETING_BOOKED.search(plain):
