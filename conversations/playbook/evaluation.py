@@ -225,7 +225,8 @@ def _flag_line(field: str, counts: Counter[tuple[bool, str]]) -> str:
     sure, doubtful = counts[True, "True"], counts[True, "doubtful"]
     wrong = counts[False, "True"]
     return (
-        f"{field}: caught {sure + doubtful} of {true} ({_share(sure + doubtful, true)}), precision {_share(sure, sure + wrong)}, "
+        f"{field}: caught {sure + doubtful} of {true} ({_share(sure + doubtful, true)}), "
+        f"precision {_share(sure, sure + wrong)}, "
         f"doubtful {counts[False, 'doubtful']} of {false} others ({_share(counts[False, 'doubtful'], false)}), "
         f"balanced accuracy {_share(sure * false + (false - wrong) * true, 2 * true * false)}"
     )

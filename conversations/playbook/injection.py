@@ -1,3 +1,4 @@
+# ruff: noqa: E501  patterns: cutting one in two hides what it matches
 """Orders to the machine in a lead's text: found, and taken out; the honest rest is understood as usual. Pure.
 
 A lead's text is data (PRODUCT 2): whatever it orders changes no score, calls no tool and shows no instruction. Taking
@@ -44,7 +45,7 @@ PATTERNS = [
         rf"\b{LEAVE}\b(?:\W+\w+){{0,4}}?\W+{OBJECTS}\b",
         rf"\b{LEAVE}\s+(?:tudo|todo|everything|all|anything|o que|lo que|what)\b(?:\W+\w+){{0,4}}?\W+(?:acima|antes|anterior\w*|above|before|previous|arriba|disse\w*|told|dijeron|said)\b",
         rf"\b{TELL}\b(?:\W+\w+){{0,4}}?\W+(?:s[eu]us?|suas?|your|tus?|sus|tuas?|teus?|internas?|internal|hidden|secret\w*|ocult\w*)\W+(?:\w+\W+){{0,2}}?{OBJECTS}\b",
-        rf"\b(?:quais|what|cuales|which|que)\b(?:\W+\w+){{0,3}}?\W+(?:s[eu]us?|suas?|your|tus?|sus)\W+(?:\w+\W+)?(?:instruc\w*|instructions?|prompt|regras|rules|reglas)\b",
+        r"\b(?:quais|what|cuales|which|que)\b(?:\W+\w+){0,3}?\W+(?:s[eu]us?|suas?|your|tus?|sus)\W+(?:\w+\W+)?(?:instruc\w*|instructions?|prompt|regras|rules|reglas)\b",
         rf"\b{ASSIGN}\b(?:\W+\w+){{0,5}}?\W+(?:score|qualificad[oa]s?|qualified|calificad[oa]s?|pontuacao|puntaje|puntuacion|aprovad[oa]|approved|aprobad[oa]|prioridade maxima|top priority|leads?|ficha|stage|crm)\b",
         rf"\b{TELL}\b(?:\W+\w+){{0,2}}?\W+(?:every|all|todas?|todos?|each|cada)\W+(?:\w+\W+){{0,2}}?(?:ferramentas?|tools?|herramientas?|funco?es|functions?|funciones|prompts?|instruc\w*|instructions?|leads?|contatos|contacts|contactos)\b",
         r"\b(?:end|finish|close|start|begin|sign|termin[ae]\w*|encerr[ae]\w*|finaliz[ae]\w*|comec[ae]\w*|empiez[ae]\w*|acab[ae]\w*)\s+(?:your|all|every|each|sua|a sua|cada|toda|tu|sus?|la)\s+(?:\w+\s+)?(?:answer|repl(?:y|ies)|message|response|resposta|mensagem|fala|respuesta|mensaje)s?\b",
@@ -64,7 +65,7 @@ PATTERNS = [
         r"\b(?:conceda|concede|grant|aplique|apply|aplica|libere|libera|crie|create|crea|gere|generate|genera)\b(?:\W+\w+){0,4}?\W+(?:100 ?%|cupom|coupon|cupon|desconto de \d+|discount of \d+|descuento de \d+)",
         r"\b(?:orcamento|budget|presupuesto|verba|decisor|decision maker)\b\W+(?:\w+\W+){0,2}?(?:ilimitad[oa]|unlimited|infinit[oa]|confirmad[oa]|de \d+ milh\w+|=)",
         r"\b(?:pule|pula|skip|salta|omite)\s+(?:as |the |las )?(?:perguntas|questions|preguntas|qualifica\w*|etapas|stages)\b",
-        rf"\b(?:complete|completa|continue|termine)\s+(?:a |the |la )?(?:frase|sentence|oracion|texto|text)\b",
+        r"\b(?:complete|completa|continue|termine)\s+(?:a |the |la )?(?:frase|sentence|oracion|texto|text)\b",
     )
 ]
 CUT = re.compile(
@@ -95,10 +96,7 @@ class Sifted:
 
 def sift(text: str) -> Sifted:
     """Take orders to the machine out of a lead's text. Verbatim spans; text without orders comes back as it is."""
-    orders: list[tuple[int, int]] = []
-    for match in BRACKETED.finditer(text):
-        if is_order(match.group()):
-            orders.append(match.span())
+    orders = [match.span() for match in BRACKETED.finditer(text) if is_order(match.group())]
     opening = SPAN_TO_END.search(text)
     if opening:
         orders.append((opening.start(), len(text)))

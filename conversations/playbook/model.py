@@ -25,7 +25,18 @@ LONGEST_TEXT = 1_500  # characters that are read; a longer message says its wish
 # How much each kind of feature counts against the others, before the row is brought to length one.
 CHANNELS = {"word": 1.0, "stem": 0.7, "char": 0.8, "mean": 1.0, "asked": 0.7, "both": 0.8, "form": 0.6}
 
-ALONE = ("greet", "thanks", "bye", "yes", "no_word", "stop", "person", "option", "weekday", "laugh")  # telling if all there is
+ALONE = (
+    "greet",
+    "thanks",
+    "bye",
+    "yes",
+    "no_word",
+    "stop",
+    "person",
+    "option",
+    "weekday",
+    "laugh",
+)  # telling if all there is
 
 Row = tuple[NDArray[np.int64], NDArray[np.float32]]
 
@@ -125,7 +136,9 @@ def features(text: str, question: str) -> dict[str, list[str]]:
         "char": list(_chars(" ".join(said))),
         "mean": list(_meanings(meant)),
         "asked": [*_grams(asked, (1, 2)), *asked_meant] or ["none"],
-        "both": [f"{a}|{b}" for a in [*asked_meant, *_question_kind(question)] for b in {*_flat(meant), *_form(text, said)}],
+        "both": [
+            f"{a}|{b}" for a in [*asked_meant, *_question_kind(question)] for b in {*_flat(meant), *_form(text, said)}
+        ],
         "form": [*_form(text, said), *_question_kind(question)],
     }
 
@@ -188,7 +201,7 @@ def _form(text: str, said: Sequence[str]) -> list[str]:
         marks.append("percent")
     if text.isupper():
         marks.append("loud")
-    if any(sign in text for sign in "{}[]<>#`\"“=_"):
+    if any(sign in text for sign in '{}[]<>#`"“=_'):
         marks.append("markup")
     spoken = [concepts(form) for form in said if form[0].isalnum()]
     marks += [f"only-{name}" for name in ALONE if spoken and all(name in group for group in spoken)]

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  patterns: cutting one in two hides what it matches
 """Yes or no, as people say it in three languages. Pure."""
 
 import re
@@ -14,7 +15,9 @@ NO = re.compile(
     r"^\W*(?:(?:nao|n|nn|no|nope|nah|nunca|never|jamais|jamas|negativo|nada|nenhum|nenhuma|ninguno|ninguna|none|not|ainda nao|todavia no|"
     r"aun no|not yet|por enquanto nao|de jeito nenhum|para nada|no way|tampouco|tampoco)\b|👎|❌)",
 )
-TAIL_NO = re.compile(r"^\W*(?:tenho|tem|temos|uso|usamos|quero|sei|precisa|preciso|funciona|da)\s+nao\b")  # "tenho não" says no
+TAIL_NO = re.compile(
+    r"^\W*(?:tenho|tem|temos|uso|usamos|quero|sei|precisa|preciso|funciona|da)\s+nao\b"
+)  # "tenho não" says no
 
 
 class YesNo(StrEnum):

@@ -57,14 +57,19 @@ def content(text: str) -> frozenset[str]:
     return frozenset(
         token.form[:5]
         for token in tokens(text)
-        if token.kind == "number" or (token.kind == "word" and len(token.form) >= CONTENT_LENGTH and "ask" not in concepts(token.form))
+        if token.kind == "number"
+        or (token.kind == "word" and len(token.form) >= CONTENT_LENGTH and "ask" not in concepts(token.form))
     )
 
 
 def _of_sentence(sentence: Segment, question: str, model: Model) -> Iterator[StageAnswer]:
     stage, sure = _best(model.scores(sentence.text, question)["stage"])
     clauses = list(_clauses(sentence))
-    judged = [(clause, *_best(model.scores(clause.text, question)["stage"])) for clause in clauses] if len(clauses) > 1 else []
+    judged = (
+        [(clause, *_best(model.scores(clause.text, question)["stage"])) for clause in clauses]
+        if len(clauses) > 1
+        else []
+    )
     telling = [
         (clause, kind, p)
         for clause, kind, p in judged

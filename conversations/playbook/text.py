@@ -14,7 +14,9 @@ SPELLED_OUT = {
     **dict.fromkeys(("pra", "p", "pro", "pras", "pros", "pa"), "para"),
     **dict.fromkeys(("tb", "tbm", "tbem", "tmb", "tamo"), "tambem"),
     **dict.fromkeys(("msg", "msgs", "msm", "msgm", "mensg", "mensagen", "mensage"), "mensagem"),
-    **dict.fromkeys(("pfv", "pf", "pfvr", "pfvor", "favorzinho", "porfa", "porfi", "xfa", "xfavor", "pls", "plz"), "favor"),
+    **dict.fromkeys(
+        ("pfv", "pf", "pfvr", "pfvor", "favorzinho", "porfa", "porfi", "xfa", "xfavor", "pls", "plz"), "favor"
+    ),
     **dict.fromkeys(("obg", "obgd", "obrigado", "brigado", "brigada", "obrigadao", "vlw", "valeu"), "obrigada"),
     **dict.fromkeys(("blz", "bele"), "beleza"),
     **dict.fromkeys(("hj", "oje"), "hoje"),
@@ -104,7 +106,7 @@ def words(text: str) -> list[str]:
 
 def sentences(text: str) -> list[Segment]:
     """`text` cut at sentence ends, line ends and semicolons. Empty pieces are left out; spans are verbatim."""
-    pieces = []
+    pieces: list[Segment] = []
     start = 0
     for end in [*SENTENCE_END.finditer(text), None]:
         stop = end.end() if end else len(text)

@@ -43,7 +43,7 @@ class Intent(StrEnum):
 
 @dataclass(frozen=True)
 class Understanding:
-    """What was understood. `intents`: probability per intent. `reply`: yes or no to the question asked, if it is one."""
+    """What was understood. `intents`: probability per intent. `reply`: yes or no to what was asked."""
 
     language: str
     intent: Intent

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  patterns: cutting one in two hides what it matches
 """Does the lead want no more messages, or a person: yes, no, or doubtful enough to ask once (PRODUCT 2). Pure."""
 
 import re
@@ -10,7 +11,7 @@ from conversations.playbook.text import fold, sentences
 
 Wish = bool | Literal["doubtful"]
 WISHES = ("opt_out", "wants_human")
-DOUBTFUL = "doubtful"
+DOUBTFUL: Literal["doubtful"] = "doubtful"
 
 # The agent's own way out: "reply STOP to leave", and "do you still want to hear from us?".
 WAY_OUT = re.compile(

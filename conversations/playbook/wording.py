@@ -48,11 +48,11 @@ SAY: Mapping[str, Mapping[str, Sequence[str]]] = {
         "unreadable": ("Recebi seu arquivo, mas não consegui abrir aqui. Pode me contar em texto?",),
         "voice_unreadable": ("Recebi seu áudio, mas não consegui ouvir agora. Pode me escrever em poucas palavras?",),
         "assistant": ("Sou um assistente virtual da {company}. Se preferir uma pessoa, é só pedir.",),
-        "thanks": ("Eu que agradeço! Qualquer coisa, é só chamar.", "Imagina! Estou por aqui."),
+        "thanks": ("Eu que agradeço! Se precisar, é só chamar.", "Imagina! Estou por aqui."),
         "satisfaction": ("Para fechar: de 1 a 5, que nota você dá para este atendimento?",),
         "rated": ("Obrigado pela nota!",),
         "again": ("Que bom falar com você de novo.",),
-        "price_later": ("O valor depende do seu caso, e quero passar o certo.",),
+        "price_later": ("O valor varia conforme o caso, e quero passar o certo.",),
     },
     "en": {
         "hello": ("Hi{name}!", "Hello{name}!", "Hi{name}, how are you?"),
@@ -75,7 +75,7 @@ SAY: Mapping[str, Mapping[str, Sequence[str]]] = {
         "human": ("Of course! I've told the team, and a person will go on with you here{back}.",),
         "human_again": ("The team knows, and a person will answer you here{back}.",),
         "back": (", from {when}",),
-        "confirm_opt_out": ("Just to be sure: would you rather not get any more messages from us?",),
+        "confirm_opt_out": ("Just to be sure: should we send you no further messages?",),
         "confirm_human": ("Just to confirm: would you like to talk to a person from the team?",),
         "opted_out": ("All right, you won't get any more messages from us. If you change your mind, just write.",),
         "not_interested": (
@@ -99,7 +99,7 @@ SAY: Mapping[str, Mapping[str, Sequence[str]]] = {
         "voice_unreadable": (
             "I got your voice note but could not listen to it now. Could you write it in a few words?",
         ),
-        "assistant": ("I'm a virtual assistant of {company}. If you'd rather talk to a person, just ask.",),
+        "assistant": ("I'm a virtual assistant of {company}. To talk to a person instead, just ask.",),
         "thanks": ("You're welcome! I'm here if you need anything.", "My pleasure, just write any time."),
         "satisfaction": ("To close: from 1 to 5, how would you rate this conversation?",),
         "rated": ("Thank you for the rating!",),
@@ -177,7 +177,7 @@ QUESTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "fact:company": ("Qual é o nome da empresa?",),
         "fact:timeline": ("Para quando vocês pensam em resolver isso?",),
         "fact:decision_maker": ("Quem mais participa dessa decisão?",),
-        "fact:budget": ("Vocês já têm um valor em mente para isso?",),
+        "fact:budget": ("Existe um valor previsto para isso?",),
     },
     "en": {
         "situation": (
@@ -197,7 +197,7 @@ QUESTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
             "Have you lost an opportunity because of it?",
         ),
         "need_payoff": (
-            "If that were solved, what would change for you?",
+            "With that solved, what would be different for you?",
             "What would be worth most: saving time, selling more or fewer mistakes?",
             "What result would make it worthwhile?",
         ),
@@ -215,7 +215,7 @@ QUESTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
             "¿Qué volumen tienen por mes, más o menos?",
         ),
         "problem": (
-            "¿Qué es lo que más complica en esa forma de trabajar?",
+            "¿Qué complica más en esa forma de trabajar?",
             "¿Dónde suele fallar o atrasarse?",
             "¿Hay algo más que te moleste de eso?",
         ),

@@ -16,7 +16,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help="rows with an id; labels (`expect`) only matter to the report")
         parser.add_argument("--brain", choices=["playbook"], default="playbook")
-        parser.add_argument("--json", action="store_true", dest="as_json", help="predictions only: id and fields of expect")
+        parser.add_argument(
+            "--json", action="store_true", dest="as_json", help="predictions only: id and fields of expect"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         rows = _rows(options["file"])

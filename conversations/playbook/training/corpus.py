@@ -59,6 +59,8 @@ def _examples(file: str) -> Iterator[Example]:
             labels["stage"] = expect["answers"][0] if expect["answers"] else "none"
             for signal, given in expect["signals"].items():
                 labels[signal] = _yes(given)
+        if "text" in row and "facts" in expect:
+            labels["person_type"] = expect["facts"].get("person_type", "none")
         if language:
             labels["language"] = language
         yield Example(file, row["id"], language, question, text, labels, _implied(labels))

@@ -36,11 +36,15 @@ def matrix(given: Sequence[Example]) -> csr_matrix:
         values.append(weights)
         starts.append(starts[-1] + len(buckets))
     return csr_matrix(
-        (np.concatenate(values), np.concatenate(indices), np.array(starts)), shape=(len(given), BUCKETS), dtype=np.float32
+        (np.concatenate(values), np.concatenate(indices), np.array(starts)),
+        shape=(len(given), BUCKETS),
+        dtype=np.float32,
     )
 
 
-def fit(given: Sequence[Example], *, heads: Sequence[str] | None = None, thresholds: dict[str, float] | None = None) -> Model:
+def fit(
+    given: Sequence[Example], *, heads: Sequence[str] | None = None, thresholds: dict[str, float] | None = None
+) -> Model:
     """A model of every head the examples label (or of `heads`)."""
     plain = matrix(given)
     seen = np.asarray((plain > 0).sum(axis=0)).ravel()
@@ -83,7 +87,12 @@ def fit(given: Sequence[Example], *, heads: Sequence[str] | None = None, thresho
     weights8 = np.zeros((BUCKETS, len(biases)), dtype=np.int8)
     weights8[used] = small
     return Model(
-        found, weights=weights8, scales=scales, biases=np.array(biases, dtype=np.float32), rarity=rarity, thresholds=thresholds or {}
+        found,
+        weights=weights8,
+        scales=scales,
+        biases=np.array(biases, dtype=np.float32),
+        rarity=rarity,
+        thresholds=thresholds or {},
     )
 
 
@@ -124,7 +133,9 @@ def thresholds(files: dict[str, list[Example]], written: Sequence[Example]) -> d
                 continue
             others = [row for other, given in files.items() if other != file for row in given]
             fitted = fit([row for row in (*others, *written) if name in row.labels | row.implied], heads=[name])
-            scored += [(fitted.scores(row.text, row.question)[name]["yes"], row.labels[name] == "yes") for row in tested]
+            scored += [
+                (fitted.scores(row.text, row.question)[name]["yes"], row.labels[name] == "yes") for row in tested
+            ]
         if name in WISHES:
             found |= _wish_thresholds(name, scored)
         else:

@@ -25,7 +25,12 @@ SEED = 20_261_122
 
 GENERAL = {
     "pt": (
-        *("Oi! Como posso te ajudar?", "Como vocês fazem hoje?", "Qual o maior problema?", "Quanto isso custa pra vocês?"),
+        *(
+            "Oi! Como posso te ajudar?",
+            "Como vocês fazem hoje?",
+            "Qual o maior problema?",
+            "Quanto isso custa pra vocês?",
+        ),
         *("Resolvido isso, muda o quê?", "Posso perguntar?", "Qual seu nome?", "Conseguiu ver a proposta?"),
         *("Time de quantos?", "Quem decide?", "Já usam algum sistema?", "Quer saber mais?"),
         *("Já pensou em valores?", "Qual ferramenta?", "Para quando?", "E aí, o que achou?"),
@@ -44,22 +49,72 @@ GENERAL = {
     ),
 }
 BEFORE = {
-    "pt": ("oi, ", "bom dia, ", "olha, ", "cara, ", "então, ", "moça, ", "ei, ", "amigo, ", "boa tarde. ", "ah, ", "bom, "),
+    "pt": (
+        "oi, ",
+        "bom dia, ",
+        "olha, ",
+        "cara, ",
+        "então, ",
+        "moça, ",
+        "ei, ",
+        "amigo, ",
+        "boa tarde. ",
+        "ah, ",
+        "bom, ",
+    ),
     "en": ("hi, ", "hey ", "look, ", "well, ", "ok so ", "good morning, ", "ugh, ", "honestly "),
     "es": ("hola, ", "mire, ", "oye, ", "buenas, ", "bueno, ", "pues ", "mira, ", "disculpa, ", "la verdad "),
 }
 AFTER = {
-    "pt": (" rs", " kkk", " pfv", " por favor", " tá", " viu", " né", " ok?", " 🙏", " 😡", " obrigada", "..", " hein", " mesmo"),
+    "pt": (
+        " rs",
+        " kkk",
+        " pfv",
+        " por favor",
+        " tá",
+        " viu",
+        " né",
+        " ok?",
+        " 🙏",
+        " 😡",
+        " obrigada",
+        "..",
+        " hein",
+        " mesmo",
+    ),
     "en": (" lol", " please", " pls", " ok?", " thanks", " 🙏", "..", " tbh", " man"),
     "es": (" jaja", " por favor", " porfa", " ok?", " gracias", " 🙏", "..", " eh", " sí?"),
 }
 SHORT = {
-    "pt": (("você", "vc"), ("vocês", "vcs"), ("não", "n"), ("não", "nao"), ("que", "q"), ("porque", "pq"), ("quero", "qro"),
-           ("mensagem", "msg"), ("também", "tb"), ("para", "pra"), ("estou", "to"), ("está", "ta"), ("por favor", "pfv"),
-           ("hoje", "hj"), ("muito", "mto"), ("número", "nº")),
-    "en": (("you", "u"), ("please", "pls"), ("don't", "dont"), ("I'm", "im"), ("your", "ur"), ("can't", "cant"), ("want to", "wanna")),
-    "es": (("que", "q"), ("por favor", "x favor"), ("porque", "xq"), ("quiero", "kiero"), ("también", "tmb"), ("mensajes", "msjs")),
-}  # fmt: skip
+    "pt": (
+        *(
+            ("você", "vc"),
+            ("vocês", "vcs"),
+            ("não", "n"),
+            ("não", "nao"),
+            ("que", "q"),
+            ("porque", "pq"),
+            ("quero", "qro"),
+        ),
+        *(
+            ("mensagem", "msg"),
+            ("também", "tb"),
+            ("para", "pra"),
+            ("estou", "to"),
+            ("está", "ta"),
+            ("por favor", "pfv"),
+        ),
+        *(("hoje", "hj"), ("muito", "mto"), ("número", "nº")),
+    ),
+    "en": (
+        *(("you", "u"), ("please", "pls"), ("don't", "dont"), ("I'm", "im"), ("your", "ur"), ("can't", "cant")),
+        *(("want to", "wanna"),),
+    ),
+    "es": (
+        *(("que", "q"), ("por favor", "x favor"), ("porque", "xq"), ("quiero", "kiero"), ("también", "tmb")),
+        *(("mensajes", "msjs"),),
+    ),
+}
 
 
 def examples(*, draws: int = DRAWS_PER_PHRASE) -> list[Example]:
@@ -152,7 +207,7 @@ def _rough(text: str, language: str, dice: random.Random) -> str:
 
 
 def _labels(label: str, language: str) -> dict[str, str]:
-    """`[opt_out]` names an intent; `[stage situation]`, `[stage none]` what a segment gives; `+budget` adds a signal."""
+    """`[opt_out]` names an intent; `[stage situation]`, `[stage none]` what it gives; `+budget` adds a signal."""
     words = label.split()
     labels = {"language": NAMES[language]}
     if words[0] != "stage":
