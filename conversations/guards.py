@@ -17,6 +17,7 @@ from conversations.playbook.money import level, numbers
 
 LONGEST = 320  # characters: about two short sentences
 LONGEST_QUOTING = 900  # where knowledge is quoted
+SMALL_COUNT = 2  # "one of two": too common to be a claim
 SAME_QUESTION = 0.6  # share of words that makes two questions one
 MOST_QUESTIONS = 1
 
@@ -111,7 +112,7 @@ def _claims(draft: str, plain: str, sources: Sources, grounds: Grounds) -> Itera
     yield from ((Kind.BOOKING, place) for place in _bookings(plain, grounds.tool_results))
     yield from ((Kind.PROMISE, place) for place in _promises(plain, sources))
     yield from ((Kind.INSTRUCTION_LEAK, place) for place in _leaks(plain))
-    yield from ((Kind.LANGUAGE, place) for place in _other_language(bare, grounds))
+    yield from ((Kind.LANGUAGE, place) for place in _other_language(draft, bare, grounds))
     yield from ((Kind.OTHER, place) for place in _unfounded(bare, sources, [place for _, place in of_numbers]))
 
 
@@ -130,14 +131,14 @@ ACTS = {
 
 
 def _bookings(plain: str, results: Sequence[ToolResult]) -> Iterator[Place]:
-    done = [result.tool.lower() for result in results if result.ok and not re.search(r"list|slots?$|find|search|free|avail|get_", result.tool.lower())]
+    done = [result.tool.lower() for result in results if result.ok and not re.search(r"list|find|search|free|avail|get_|offer|suggest", result.tool.lower())]
     for match in BOOKED.finditer(plain):
         sentence = claims._sentence(plain, match.start())
         before = plain[max(0, match.start() - 45) : match.start()]
-        clause = re.split(r"[.!?:;]", before)[-1] + match.group()
+        clause = re.split(r"[.!?:;]", before)[-1]
         if sentence.rstrip().endswith("?") and not re.match(r"[^,?]*,", sentence):
             continue
-        if NOT_YET.search(clause):
+        if NOT_YET.search(clause) or re.search(r"\b(?:nao|not|ainda|no) (?:\w+ )?(?:\w+)$", match.group()):
             continue
         wanted = ACTS["cancel"] if re.search(r"cancel|desmarc|anul", match.group()) else ACTS["book"]
         if not any(wanted.search(tool) for tool in done):
@@ -156,13 +157,15 @@ PROMISE = re.compile(
     r"(?:te|lhe|le|you) (?:liga|ligam|ligo|ligamos|retorna|retornam|retorno|retornamos|llama|llaman|llamo|llamamos|llamara\w*|ligara|ligarao|chama|chamam)\b(?! (?:como|quando quiser))|(?:vai|vao|vamos|va a|van a|vamos a) (?:te |lhe |le )?(?:ligar|retornar|llamar(?:te|le)?|telefonar)|(?:will|'ll|is going to|going to) (?:call|phone|ring) you|call you back|"
     r"nada vai|nothing (?:will|can) (?:go wrong|break)|nada (?:se )?va a|(?:nao|no) (?:vai|va a|tem como|ha como|hay forma de que) (?:\w+ )?(?:dar errado|falhar|quebrar|doer|doler|fallar|romper|voltar|volver|estragar)|(?:you )?won't (?:feel|have|regret|fail|lose)|(?:voce|vc) nao (?:sente|vai sentir|vai se arrepender|perde|corre|tem)\s+(?:nada|risco|dor)|entrega(?:mos|remos)? (?:a tempo|no prazo)|on time, (?:guaranteed|no doubt)|llega(?:mos)? a tiempo|te entrego|em (?:tres|seis|dois|um|\d+) (?:mes|meses|semanas|dias) (?:voce|vc|ela|ele|tu) (?:ja )?(?:fala|toca|esta|ve|perde|ganha|recupera|sai)|in (?:\w+) (?:weeks|months|days) (?:you'll|you will|your)|en (?:\w+) (?:meses|semanas|dias) (?:ya )?(?:hablas|hablaras|estaras|recuperas|vas a)|com certeza,? (?:voce|vai|sera|vamos|da)|(?:pode|puedes?|can) (?:sair|cancelar|salir|leave|cancel) (?:na hora|quando quiser|cuando quiera\w*|any ?time)|sem precisar avisar|without notice|sin avisar)\b)"
 )
+STRENGTHENS = re.compile(r"nunca|never|de jeito|em hipotese|para sempre|pra sempre|nada|nothing|sem |sin |without|zero|no risk")
 DENIES_PROMISE = re.compile(r"\b(?:nao (?:posso|consigo|tenho como|da para|da pra|podemos|conseguimos|prometo|garanto|garantimos|prometemos|ha)|no (?:puedo|podemos|prometo|garantizo|guarantee)|can't|cannot|can not|don't|do not|won't be able|impossible|nao e possivel|sem (?:poder|como)|quem (?:decide|aprova)|quer que|se quiser|posso|podemos|caso|depende|sujeit[oa]|subject to|would you like|quieres que|quiere que|prefere que|pedir (?:para|pra|que)|peco (?:para|que)|ninguem pode|nadie puede|no one can)\b")
 
 
 def _promises(plain: str, sources: Sources) -> Iterator[Place]:
     for match in PROMISE.finditer(plain):
         before = re.split(r"[.!?;]", plain[: match.start()])[-1]
-        if DENIES_PROMISE.search(before[-60:]) or re.search(r"\b(?:nao|no|not|sem|never)\s+(?:\w+\s+){0,2}$", before):
+        denied = re.search(r"\b(?:nao|no|not|sem|never)\s+(?:\w+\s+){0,2}$", before) and not STRENGTHENS.match(match.group())
+        if DENIES_PROMISE.search(before[-60:]) or denied:
             continue
         if claims._sentence(plain, match.start()).rstrip().endswith("?"):
             continue
@@ -214,14 +217,28 @@ def _hits(text: str) -> dict[str, float]:
     return {name: sum((0.4 if word in SHARED else 1.0) for word in words if word in listed) for name, listed in FUNCTION_WORDS.items()}
 
 
-def _other_language(plain: str, grounds: Grounds) -> Iterator[Place]:
+def _spelling(text: str) -> dict[str, float]:
+    """What the signs of a text as written say of its language."""
+    return {name: sum(weight * len(pattern.findall(text)) for pattern, weight in listed) for name, listed in SPELLING.items()}
+
+
+SPELLING = {
+    "pt": [(re.compile(r"(?i)\bé\b|\bsão\b|\bnão\b|\bjá\b|\bà\b"), 2.0), (re.compile(r"(?i)\w*[ãõçêâô]\w*"), 1.0)],
+    "es": [(re.compile(r"(?i)\bsí\b|¿|¡|\bqué\b"), 2.0), (re.compile(r"(?i)\w*ñ\w*|\w+ción\b|\bdías\b|\bmás\b|\btambién\b|\bacá\b"), 1.0)],
+    "en": [(re.compile(r"(?i)\b\w+'(?:s|re|ll|ve|t)\b"), 1.0)],
+}  # fmt: skip
+
+
+def _other_language(draft: str, plain: str, grounds: Grounds) -> Iterator[Place]:
     told = grounds.language[:2].lower()
     spoken = language_of(level(grounds.lead_message))
     expected = told or spoken
     if not expected:
         return
-    for match in re.finditer(r"[^.!?:;\n]+", plain):
+    for match in re.finditer(r"(?:[^.!?:;\n]|[.](?=\S))+", plain):
         scores = _hits(match.group())
+        for name, signs in _spelling(draft[max(0, match.start() - 1) : match.end()]).items():
+            scores[name] += signs
         own = scores.pop(expected, 0.0)
         other = max(scores, key=lambda name: scores[name])
         if scores[other] >= 2 and scores[other] > own + 0.9:
@@ -245,7 +262,7 @@ RUNS_DOWN = re.compile(
     r"\b(?:vive(?:m)? (?:\w+ndo)|de segunda linha|porcaria|pessim[oa]s?|pior(?:es)? que|horrivel|nao presta\w*|golpe|enganam?|engana os|reclamac\w+ (?:deles|contra)|nao confie|cuidado(?: com)?,? (?:a|o|com|porque)|quebra(?:m)? (?:facil|sempre|toda hora)|estraga\w* rapido|malissim[oa]s?|peor(?:es)? que|estafa\w*|no confie|se rompe|queima em|são ruins|sao ruins|nao sao (?:serios|confiaveis|boas)|terrible|awful|a scam|rip-?off|worse than|garbage|unreliable|don't trust|cheap quality|breaks? (?:down )?(?:easily|all the time)|keeps? (?:losing|failing|breaking)|melhor(?:es)? (?:do que|que) (?:a|o|os|as|eles|qualquer)|better than (?:them|any|the)|mejor que)\b"
 )
 ASSERTS = re.compile(
-    r"\b(?:sim|si|yes|temos|aceitamos|atendemos|fazemos|oferecemos|entregamos|trabalhamos com|inclui|incluye|includes|cobre|cubre|covers|chega|llega|somos|e especializad\w+|possu\w+|tenemos|aceptamos|hacemos|ofrecemos|entregamos|trabajamos con|we (?:have|offer|accept|do|deliver|take|provide|work|ship|cover|also)|there is|there's|tem|ja (?:esta|vem)|vem com|viene con|comes with|integra\w*|certificad\w+|especialista\w*|premiad\w+|lider|maior(?:es)?|mais de \d+|award|certified|pioneir\w+|todos os|todas as|o mais|a mais|exclusiv\w+|selo|reconhecid\w+)\b"
+    r"\b(?:sim|si|yes|temos|aceitamos|atendemos|fazemos|oferecemos|entregamos|trabalhamos com|inclui|incluye|includes|cobre|cubre|covers|chega|llega|somos|e especializad\w+|possu\w+|tenemos|aceptamos|hacemos|ofrecemos|entregamos|trabajamos con|we (?:have|offer|accept|do|deliver|take|provide|work|ship|cover|also)|there is|there's|tem|ja (?:esta|vem)|vem com|viene con|comes with|integra\w*|certificad\w+|especialista\w*|premiad\w+|lider|maior(?:es)?|mais de \d+|award|certified|pioneir\w+|exclusiv\w+|selo|reconhecid\w+)\b"
 )
 CAREFUL = re.compile(
     r"\b(?:nao (?:tenho|temos|sei|consta|encontrei|achei|esta|ha|posso|consigo|vi)|vou (?:confirmar|verificar|checar|ver|perguntar|conferir)|preciso (?:confirmar|verificar|checar)|posso (?:confirmar|verificar|checar|pedir|ver|conferir|perguntar)|confirmo|verifico|i'?ll (?:check|confirm|find)|let me (?:check|confirm)|i don't (?:have|know)|not sure|no (?:tengo|tenemos|se|puedo|figura|consta)|voy a (?:confirmar|verificar|consultar)|dejame (?:confirmar|ver|consultar)|depende\w*|depends|informac\w+ que tenho|melhor (?:e|seria)|quem (?:pode|sabe|avalia)|infelizmente|unfortunately|sorry|lamento|lo siento|desculp\w+|entendo|i understand|entiendo|imagino|puxa|sinto muito|se (?:quiser|preferir)|obrigad\w+|thanks|gracias|prazer|que bom|que fofa|combinado)\b"
@@ -267,7 +284,8 @@ def _unfounded(plain: str, sources: Sources, taken: Sequence[Place]) -> Iterator
                 yield max(start, 0), max(start, 0) + len(sentence.strip())
     known = frozenset[str]().union(*(stems(text) for text in sources.quotable)) if sources.quotable else frozenset()
     values = {number.value for text in sources.all for number in numbers(text)}
-    for match in re.finditer(r"[^.!?\n]+[.!?]*", plain):
+    timed = claims.timed(plain, sources.now)
+    for match in re.finditer(r"(?:[^.!?\n]|[.](?=\S))+[.!?]*", plain):
         sentence = match.group()
         place = (match.start() + len(sentence) - len(sentence.lstrip()), match.start() + len(sentence.rstrip()))
         if sentence.rstrip().endswith("?") or CAREFUL.search(sentence):
@@ -279,7 +297,14 @@ def _unfounded(plain: str, sources: Sources, taken: Sequence[Place]) -> Iterator
         if not denies and (denied := _denied_in_knowledge(about, sources)):
             yield place
             continue
-        strange = [number for number in numbers(sentence) if number.value not in values and not number.is_doubtful and number.value > 2]
+        strange = [
+            number
+            for number in numbers(sentence)
+            if number.value not in values
+            and not number.is_doubtful
+            and number.value > SMALL_COUNT
+            and not any(start <= match.start() + number.start < end for start, end in timed)
+        ]
         if strange and not _follows_any(strange[0].value, plain, sources):
             yield place
             continue

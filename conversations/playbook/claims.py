@@ -16,7 +16,10 @@ from conversations.playbook.fact_words import FIRST_NAMES
 from conversations.playbook.money import FREE, Number, amounts, level, numbers, shares
 
 Place = tuple[int, int]
+FULL_DAY = 24  # hours; fewer, written "9h", are a time of the day
 CENT = 0.011
+MOST_PRICES = 10  # sums of three are tried among so many
+HALF_UNIT = 0.51
 MOST_TIMES = 60  # a count larger than this is not multiplied with
 
 UNITS = {
@@ -39,7 +42,7 @@ SEASONS = re.compile(
 DAY_NAMES = {0: "segunda|lunes|monday", 1: "terca|martes|tuesday", 2: "quarta|miercoles|wednesday", 3: "quinta|jueves|thursday", 4: "sexta|viernes|friday", 5: "sabado|saturday", 6: "domingo|sunday"}
 DAY_RANGE = re.compile(r"\b(" + "|".join(DAY_NAMES.values()) + r")s?(?:-feira)?\s*(?:a|ate|to|through|-|–|al|hasta|e)\s*(?:la |el |o )?(" + "|".join(DAY_NAMES.values()) + r")s?\b")
 DAY_NAME = re.compile(r"\b(" + "|".join(DAY_NAMES.values()) + r")s?(?:-feiras?)?\b(?!\s+(?:linha|opcao|via|mao|vez|aula|etapa|parcela|opcion|parte|geracao))")
-EVERY_DAY = re.compile(r"\b(?:todos os dias|todo dia|every day|daily|todos los dias|7 dias|seven days|24/7|diariamente)\b")
+EVERY_DAY = re.compile(r"\b(?:todos os dias|todo dia|every day|daily|todos los dias|7 dias (?:por|da|de la) semana|seven days a week|24/7|diariamente)\b")
 WORKDAYS = re.compile(r"\b(?:dias? uteis|dias? habiles|weekdays|business days|working days|dia de semana|dias de semana)\b")
 ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2}))?")
 ROUND_CLOCK = re.compile(r"\b(?:24 ?(?:h|horas?|hours?)(?: por dia| ao dia| al dia| a day)?|24/7|meia-noite|medianoche|midnight|around the clock|dia e noite)\b")
@@ -86,7 +89,8 @@ EMPTY = frozenset(
 def unsupported_money(draft: str, sources: Sources) -> Iterator[Place]:
     """Amounts, "free" and instalments that nothing gives. `draft` is levelled."""
     known = _amount_values(sources.quotable)
-    counts = _counts([draft, *sources.all])
+    counts = _counts([draft, *sources.all]) | _said_counts(f"{draft} {sources.said}")
+    rates = {share.value / 100 for text in sources.quotable for share in shares(text)}
     for amount in _claimed_amounts(draft, sources):
         if amount.sign == "free":
             if not _free_is_said(draft, (amount.start, amount.end), sources):
@@ -95,7 +99,7 @@ def unsupported_money(draft: str, sources: Sources) -> Iterator[Place]:
         said = _amount_values([sources.said])
         if any(abs(amount.value - value) < CENT for value in said) and "?" in draft[amount.end :]:
             continue
-        if not _follows(amount.value, known, counts):
+        if not _follows(amount.value, known, counts) and not _is_share(amount.value, known, counts, rates=rates):
             yield amount.start, amount.end
         elif _told_as_fixed(draft, amount.start, amount.end, amount.value, sources=sources):
             yield amount.start, amount.end
@@ -139,7 +143,7 @@ def _amount_values(texts: Iterable[str]) -> set[float]:
     values: set[float] = set()
     for text in texts:
         for number in numbers(text):
-            if number.value >= 1 and not _has_unit(text, number):
+            if number.value >= 20 and not number.is_doubtful and not re.match(r"\s*(?:[a-z%]|x\b|:\d)", text[number.end :]):
                 values.add(number.value)
         values.update(amount.value for amount in amounts(text) if amount.sign != "free")
     return values
@@ -147,7 +151,12 @@ def _amount_values(texts: Iterable[str]) -> set[float]:
 
 def _counts(texts: Iterable[str]) -> set[float]:
     found = {number.value for text in texts for number in numbers(text) if 1 < number.value <= MOST_TIMES and number.value == int(number.value)}
-    joined = " ".join(texts)
+    return found
+
+
+def _said_counts(joined: str) -> set[float]:
+    """Counts that words stand for: the months of a year, a pair."""
+    found: set[float] = set()
     if re.search(r"\b(?:anual\w*|(?:por|al|no|o|un|um) ano|a year|per year|yearly|year|ano)\b", joined):
         found.add(12.0)
     if re.search(r"\b(?:os dois|as duas|casal|los dos|both|couple|dobro|ambos|par)\b", joined):
@@ -159,7 +168,7 @@ def _follows(value: float, known: set[float], counts: set[float]) -> bool:
     """Whether a value is known, or one step of arithmetic away from what is."""
     if any(abs(value - other) < CENT for other in known):
         return True
-    prices = [other for other in known if other >= 5]
+    prices = sorted(known)
     single = {price * count for price in prices for count in counts} | {price / count for price in prices for count in counts}
     if any(abs(value - other) < CENT for other in single):
         return True
@@ -170,10 +179,13 @@ def _follows(value: float, known: set[float], counts: set[float]) -> bool:
             both = (one + count * other, other + count * one, count * (one + other), one - count * other, other - count * one, abs(one - other) * count)
             if any(abs(candidate - value) < CENT for candidate in both):
                 return True
-    rates = [other / 100 for other in known if 0 < other <= 100]
-    if any(abs(price * (1 + sign * rate) - value) < 0.51 or abs(price * rate - value) < 0.51 for price in prices for rate in rates for sign in (-1, 1) if rate >= 0.05 and price >= 50):
-        return False  # a discount nobody worked out in the sources is not arithmetic to trust
-    return any(abs(sum(three) - value) < CENT for three in combinations(prices, 3)) if len(prices) <= 10 else False
+    return any(abs(sum(three) - value) < CENT for three in combinations(prices, 3)) if len(prices) <= MOST_PRICES else False
+
+
+def _is_share(value: float, known: set[float], counts: set[float], *, rates: set[float]) -> bool:
+    """A rate the sources give, taken of a price or of a price times a count."""
+    prices = known | {price * count for price in known for count in counts}
+    return any(abs(price * part - value) < HALF_UNIT for price in prices for rate in rates for part in (rate, 1 - rate, 1 + rate))
 
 
 def _told_as_fixed(draft: str, start: int, end: int, value: float, *, sources: Sources) -> bool:
@@ -212,7 +224,7 @@ def unsupported_shares(draft: str, sources: Sources) -> Iterator[Place]:
     known = {share.value for text in sources.quotable for share in shares(text)}
     half = any(HALF.search(text) for text in sources.quotable)
     for share in shares(draft):
-        if not any(abs(share.value - value) < CENT for value in known) and not (share.value == 50 and half):
+        if not any(abs(share.value - value) < CENT or abs(100 - share.value - value) < CENT for value in known) and not (share.value == 50 and half):
             yield share.start, share.end
     for match in HALF.finditer(draft):
         if match.group() in {"metade", "mitad", "half"} and not half and 50.0 not in known:
@@ -227,7 +239,13 @@ def durations(text: str) -> Iterator[tuple[float, str, int, int]]:
             continue
         if unit.lastgroup == "hour" and re.search(r"\b(?:as|das|at|a las|ate as|las|desde|hasta las|until|by)\s+$", text[: number.start]):
             continue
-        yield number.value * MINUTES_IN[unit.lastgroup], unit.lastgroup, number.start, unit.end()
+        if unit.lastgroup == "hour" and re.fullmatch(r"\s*hs?|\s*hrs?", unit.group()) and number.value < FULL_DAY and not re.search(r"\b(?:em|in|por|durante|dura\w*|for|en|de|within|cada|mais|of)\s+(?:ate |uns |umas |about )?$", text[: number.start]):
+            continue
+        each = MINUTES_IN[unit.lastgroup]
+        if low := re.search(r"(\d+|[a-z]+)\s*(?:a|ate|to|-|–|o|ou|or|e|y|and)\s*$", text[: number.start]):
+            if (first := _small(low.group(1))) and first < number.value:
+                yield first * each, unit.lastgroup, low.start(), unit.end()
+        yield number.value * each, unit.lastgroup, number.start, unit.end()
     for match in re.finditer(r"\b(?:meia hora|media hora|half an hour)\b", text):
         yield 30.0, "minute", match.start(), match.end()
 
@@ -235,11 +253,9 @@ def durations(text: str) -> Iterator[tuple[float, str, int, int]]:
 def unsupported_days(draft: str, sources: Sources) -> Iterator[Place]:
     """Durations, dates, weekdays and seasons that nothing gives."""
     known = [minutes for text in sources.all for minutes, *_ in durations(text)]
-    ranged = {number.value for text in sources.quotable for number in numbers(text)}
-    for minutes, unit, start, end in durations(draft):
+    for minutes, _, start, end in durations(draft):
         exact = any(_same_span(minutes, other) for other in known)
-        part_of_range = (minutes / MINUTES_IN[unit]) in ranged and any(other == unit for text in sources.all for _, other, *_ in durations(text))
-        if not exact and not part_of_range and not _is_asking(draft, start) and not _age(draft, start, end):
+        if not exact and not _is_asking(draft, start) and not _age(draft, start, end):
             yield start, end
     days, dated = _known_days(sources)
     for match in DAY_NAME.finditer(draft):
@@ -364,6 +380,14 @@ def unknown_names(draft: str, sources: Sources, *, lead: str, org: str) -> Itera
             yield match.start(), match.end()
         elif not starts and ARTICLE_BEFORE.search(before) and not re.match(r"\s+[A-Z]", draft[match.end() :]) and re.match(r"\s*(?:[,.!?]|$|\s(?:que|quien|who|cuida|vai|va|te|atende|atiende|will|can|faz|hace|é|es|is)\b)", after):
             yield match.start(), match.end()
+
+
+def timed(text: str, now: datetime) -> list[Place]:
+    """Where durations, dates and hours stand in a levelled text: numbers there are no counts."""
+    found = [(start, end) for _, _, start, end in durations(text)]
+    found += [(mention.start, mention.end) for mention in dates.mentions(text, now=now)]
+    found += [match.span() for match in re.finditer(r"\d{1,2}/\d{1,2}|\d{1,2}(?::\d\d|h\d{0,2}\b)|(?:tres|three) (?:cuartos|quartos|quarters)", text)]
+    return found
 
 
 def _last_sentence(before: str) -> str:

@@ -48,6 +48,7 @@ SCALES = {
 DOZENS = frozenset(("duzia", "duzias", "docena", "docenas", "dozen"))
 HALVES = frozenset(("meia", "media", "half"))
 JOINS = frozenset(("e", "y", "and"))
+PER_CENT = frozenset(("cento", "ciento", "cent"))
 DOUBTFUL = frozenset(("um", "uma", "un", "una", "uno", "one", "dos", "once", "doce", "mil", "mi", "k", "lucas", "palos"))
 
 SIGN = r"(?:r\$|us\$|u\$s?|usd|brl|mxn|\$|€|£|eur|s/\.?)"
@@ -57,7 +58,7 @@ UNIT = (
 )
 FREE = re.compile(
     r"\b(?:gratis|gratuit[oa]s?(?:mente)?|de graca|sem custos?(?: algum| nenhum| extra| adicional)?|sem cobranca|isent[oa]s?|"
-    r"(?:for )?free(?! time| to| trade| slot| on| at)|(?:at )?no (?:extra |additional )?(?:charge|cost)|free of charge|"
+    r"(?:for )?(?<!-)free(?! time| to| trade| slot| on| at)|(?:at )?no (?:extra |additional )?(?:charge|cost)|free of charge|"
     r"sin (?:costo|cargo|coste)(?: extra| adicional| alguno)?|por conta da casa|on the house|complimentary|cortesia|nao (?:paga|cobra(?:mos)?|custa) nada|sai zero)\b"
 )
 SHARE = re.compile(r"\s*(?:%|por ?cento\b|por ciento\b|per ?cent\b|pct\b)")
@@ -155,6 +156,8 @@ def _number(words: list[re.Match[str]], at: int) -> tuple[Number | None, int]:
     while place < len(words):
         word = words[place]
         form = word.group()
+        if form in PER_CENT and place and words[place - 1].group() in {"por", "per"}:
+            break
         joined = form in JOINS and used and place + 1 < len(words)
         if (form in JOINS or form == "-") and used:
             following = words[place + 1].group() if place + 1 < len(words) else ""
