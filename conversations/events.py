@@ -1,6 +1,9 @@
 """Recording facts: in the transaction of the change, with the next sequence of the conversation (PRODUCT 5)."""
 
+import json
 from typing import Any
+
+from django.db import connection
 
 from conversations import settings_of
 from conversations.models import AgentVersion, Conversation, Event, EventName, Qualification
@@ -15,6 +18,17 @@ SESSION = frozenset(
         EventName.SESSION_GIVEN_BACK,
     }
 )
+
+
+# One round trip, several times for each answer: the next sequence, and the event that has it.
+RECORD = """
+WITH next AS (
+    UPDATE conversations_conversation SET event_seq = event_seq + 1 WHERE id = %(conversation)s RETURNING event_seq
+)
+INSERT INTO conversations_event (conversation_id, sequence, name, data, message_id, person_id, occurred_at)
+SELECT %(conversation)s, event_seq, %(name)s, %(data)s::jsonb, %(message)s, %(person)s, %(at)s FROM next
+RETURNING id, sequence
+"""
 
 
 def record(
@@ -34,18 +48,25 @@ def record(
     """
     if name in SESSION:
         data = standing(conversation, agent) | data
-    conversation.event_seq += 1
-    conversation.save(update_fields=["event_seq"])
-    event = Event.objects.create(
-        conversation=conversation,
-        sequence=conversation.event_seq,
-        name=name,
-        data=data,
-        message_id=message_id,
-        person_id=person_id,
-    )
+    event = Event(
+        conversation=conversation, name=name, data=data, message_id=message_id, person_id=person_id,
+    )  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(RECORD, {
+            "conversation": conversation.pk, "name": event.name, "data": json.dumps(data), "message": message_id,
+            "person": person_id, "at": event.occurred_at,
+        })  # fmt: skip
+        event.pk, event.sequence = cursor.fetchone()
+    event._state.adding = False
+    conversation.event_seq = event.sequence
     event_recorded.send(sender=Event, event=event, conversation=conversation)
     return event
+
+
+def stage_of(conversation: Conversation) -> str:
+    """The stage the conversation has reached."""
+    stages = Qualification.objects.filter(conversation=conversation).values_list("stage", flat=True)
+    return str(stages.first() or Stage.SITUATION.value)
 
 
 def standing(conversation: Conversation, agent: AgentVersion | None = None) -> dict[str, Any]:

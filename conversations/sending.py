@@ -26,7 +26,7 @@ from django.utils.module_loading import import_string
 
 from conversations import intake, policy, settings_of
 from conversations.events import record, updated
-from conversations.models import Contact, Control, Conversation, EventName, MediaAsset, Message, Number
+from conversations.models import AgentVersion, Contact, Control, Conversation, EventName, MediaAsset, Message, Number
 from conversations.ports import Incoming, LinkState, MessageKind, Sent, Transport, Uncertain
 from sdr.lib import metrics
 from sdr.lib.errors import PortError
@@ -63,7 +63,8 @@ class Claim:
     """One message in our hands, already SENDING in the database."""
 
     message_id: int
-    number_id: int
+    number: Number
+    agent: AgentVersion  # the settings that held
     jid: str
     text: str
     quoted_id: str
@@ -156,7 +157,7 @@ def next_parcel(conversation_id: int) -> Parcel | None:
     """The next claim with its number and file; a message whose file is gone has failed."""
     while (claim := claim_next(conversation_id)) is not None:
         try:
-            return Parcel(claim, Number.objects.get(pk=claim.number_id), read(claim))
+            return Parcel(claim, claim.number, read(claim))
         except FileNotFoundError:
             mark_failed(claim, PortError("file_gone", permanent=True))
     return None
@@ -218,7 +219,7 @@ def claim_locked(conversation_id: int) -> Claim | Wait:
     # Wanted now already: if we die before the call is recorded, whoever comes next finds the message on the wire.
     intake.want("reconcile", message.pk, at=now + verdict_after(message))
     return Claim(
-        message_id=message.pk, number_id=number.pk, jid=conversation.reply_jid, text=message.text,
+        message_id=message.pk, number=number, agent=agent, jid=conversation.reply_jid, text=message.text,
         quoted_id=message.quoted_id, attempt=message.attempts, claimed_at=time.monotonic(),
         is_ai=by_itself, typing=typing, file=attachment(message),
     )  # fmt: skip
@@ -412,7 +413,7 @@ def mark_sent(claim: Claim, sent: Sent) -> bool:
             intake.settle_need(conversation)
         conversation.save(update_fields=[name for name in fields if name != "seq"])
         if waits:
-            updated(conversation)
+            updated(conversation, agent=claim.agent)
         metrics.incr("sdr_sends", outcome="sent")
         return conversation.messages.filter(state=Message.State.QUEUED).exists()
 

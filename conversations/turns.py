@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from conversations import intake, policy, settings_of, transcript, wording
-from conversations.events import record, standing
+from conversations.events import record, stage_of
 from conversations.models import (
     AgentVersion,
     Contact,
@@ -78,10 +78,10 @@ def brain_named(name: str) -> Brain:
 def open_turn(conversation_id: int) -> Opened | None:
     """May the AI speak, and is there something to answer? Then the turn, taken or retaken with a token of our own."""
     with transaction.atomic():
-        known = Conversation.objects.select_related("number").filter(pk=conversation_id).first()
-        if known is None:
+        contact_id = Conversation.objects.filter(pk=conversation_id).values_list("contact_id", flat=True).first()
+        if contact_id is None:
             return None
-        contact = Contact.objects.select_for_update(no_key=True).get(pk=known.contact_id)
+        contact = Contact.objects.select_for_update(no_key=True).get(pk=contact_id)
         conversation = Conversation.objects.select_for_update().get(pk=conversation_id)
         number = Number.objects.get(pk=conversation.number_id)
         agent = settings_of.number(number)
@@ -107,17 +107,9 @@ def open_turn(conversation_id: int) -> Opened | None:
         if wait := cooldown_left(conversation, agent):
             intake.want("turn", conversation.pk, at=now + wait)
             return None
-        turn, _ = Turn.objects.get_or_create(
-            conversation=conversation,
-            up_to_seq=newest.seq,
-            epoch=conversation.epoch,
-            defaults={"brain": agent.brain, "agent_version_id": agent.pk},
-        )
         token = uuid4()
-        retaken = Turn.objects.filter(pk=turn.pk, state__in=UNDECIDED).update(
-            state=Turn.State.OPEN, reason="", attempt_token=token, attempts=turn.attempts + 1
-        )
-        if not retaken:
+        turn = take_turn(conversation, newest.seq, agent, token=token)
+        if turn is None:
             return None
         return Opened(
             turn_id=turn.pk,
@@ -128,6 +120,21 @@ def open_turn(conversation_id: int) -> Opened | None:
             brain=agent.brain,
             timeout=timedelta(seconds=agent.turn_timeout_seconds),
         )
+
+
+def take_turn(conversation: Conversation, up_to: int, agent: AgentVersion, *, token: UUID) -> Turn | None:
+    """The turn of this message and owner, open and ours by `token`; None when it is decided. The row is locked."""
+    same = Turn.objects.filter(conversation=conversation, up_to_seq=up_to, epoch=conversation.epoch)
+    turn = same.first()
+    if turn is None:
+        return Turn.objects.create(
+            conversation=conversation, up_to_seq=up_to, epoch=conversation.epoch, brain=agent.brain,
+            agent_version_id=agent.pk, attempt_token=token, attempts=1,
+        )  # fmt: skip
+    retaken = same.filter(state__in=UNDECIDED).update(
+        state=Turn.State.OPEN, reason="", attempt_token=token, attempts=turn.attempts + 1
+    )
+    return turn if retaken else None
 
 
 def unanswered(conversation: Conversation) -> QuerySet[Message]:
@@ -314,13 +321,16 @@ def apply(opened: Opened, draft: Draft) -> bool:
         now = timezone.now()
         number = Number.objects.get(pk=conversation.number_id)
         needs_approval = number.mode == Number.Mode.DRAFTS
+        stage = stage_of(conversation)
         for bubble, text in enumerate(draft.bubbles[:BUBBLES_AT_MOST]):
             message = Message.objects.create(
                 conversation=conversation, number=number, author=Message.Author.AI, turn=turn, bubble=bubble,
                 state=Message.State.DRAFT if needs_approval else Message.State.QUEUED,
                 seq=conversation.next_seq(), epoch=conversation.epoch, text=text,
             )  # fmt: skip
-            record(conversation, EventName.AI_RESPONDED, message_id=message.pk, **spent(turn, opened, bubble))
+            record(
+                conversation, EventName.AI_RESPONDED, message_id=message.pk, **spent(turn, opened, bubble, stage=stage)
+            )
         conversation.watermark = turn.up_to_seq
         conversation.last_ai_at = now
         conversation.ai_in_a_row += 1
@@ -342,14 +352,14 @@ def apply(opened: Opened, draft: Draft) -> bool:
     return True
 
 
-def spent(turn: Turn, opened: Opened, bubble: int) -> dict[str, Any]:
+def spent(turn: Turn, opened: Opened, bubble: int, *, stage: str) -> dict[str, Any]:
     """What an answer cost and who gave it, for its event; the whole turn's cost is its first bubble's."""
     first = bubble == 0
     return {
         "turnId": turn.pk,
         "brain": opened.brain,
         "model": turn.model or None,
-        "stage": standing(turn.conversation)["stage"],
+        "stage": stage,
         "inputTokens": turn.input_tokens if first else 0,
         "outputTokens": turn.output_tokens if first else 0,
         "costUsd": f"{turn.cost_usd.normalize():f}" if first else "0",
