@@ -54,7 +54,7 @@ def _conversation(row: Row, model: Model | None) -> Prediction:
     last: Understanding | None = None
     for question, text in turns(row["messages"]):
         last = understand(text, question=question, language=row.get("language"), known=known, model=model)
-        known = dict(last.known)
+        known |= {fact.key: fact.value for fact in last.facts}
         signals.update(span.signal for span in last.signals)
         for answer in last.answers:
             if not any(stages.same_statement(answer.text, other) for other in said[answer.stage]):
@@ -97,7 +97,7 @@ def _message(row: Row, model: Model | None) -> Prediction:
         "intent": str(read.intent),
         "opt_out": read.opt_out,
         "wants_human": read.wants_human,
-        "facts": dict(read.known),
+        "facts": {fact.key: fact.value for fact in read.facts},
         "answers": [answer.stage for answer in read.answers],
         "signals": {signal: any(span.signal == signal for span in read.signals) for signal in SIGNALS},
     }

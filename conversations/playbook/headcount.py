@@ -104,7 +104,7 @@ def _is_of_people(plain: str, number: Number, *, is_asked: bool) -> bool:
 
 
 def _enumeration(plain: str, people: list[Number]) -> Team | None:
-    """ "eu, minha irmã e dois meninos": one for each person named, the numbers as they are."""
+    """ "eu, meu pai e três rapazes": one for each person named, the numbers as they are."""
     members = list(MEMBER.finditer(plain))
     me = SELF.search(plain)
     groups = [number for number in people if not number.is_doubtful and COUNTED.match(plain[number.end :])]
@@ -118,7 +118,7 @@ def _enumeration(plain: str, people: list[Number]) -> Team | None:
 
 
 def _are_summed(plain: str, people: list[Number]) -> bool:
-    """ "3 no atendimento, 4 na produção": every number stands with what they do, none is a total."""
+    """ "5 na cozinha, 4 no salão": every number stands with what they do, none is a total."""
     for before, after in zip(people, people[1:], strict=False):
         between = plain[before.end : after.start]
         if not re.search(r"(?:,|\be|\by|\band|\+|\bmais|\bplus)\s*$", between) or len(between) > 40 or len(between.strip(" ,ey+")) < 3:

@@ -83,7 +83,7 @@ NO = re.compile(r"^\W*(?:nao|n|no|nope|nah|not)\b")
 
 
 def tools(text: str, *, is_asked: bool, tool_named: str) -> Iterator[Place]:
-    """What does the job today. `tool_named`: a tool the question names ("ainda usam agenda de papel?"), or ""."""
+    """What does the job today. `tool_named`: a tool the question names ("usam caderno?"), or ""."""
     plain = level(text)
     best: list[Place] = []
     for match in TOOL.finditer(plain):

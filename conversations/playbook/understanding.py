@@ -13,6 +13,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from conversations.playbook import slots
+from conversations.playbook.facts import Fact
+from conversations.playbook.facts import find as find_facts
 from conversations.playbook.injection import Sifted, sift
 from conversations.playbook.model import Model
 from conversations.playbook.model import model as shipped_model
@@ -55,7 +57,8 @@ class Understanding:
     reply: YesNo | None
     slot: slots.SlotAnswer | None
     sifted: Sifted
-    known: Mapping[str, Any] = field(default_factory=dict)
+    facts: tuple[Fact, ...] = ()
+    known: Mapping[str, Any] = field(default_factory=dict)  # what was known before, as given
 
     @property
     def is_attack(self) -> bool:
@@ -86,7 +89,7 @@ def understand(
     spoken = _language(honest, scores["language"], language)
     if sifted.is_only_orders:
         return Understanding(
-            spoken, Intent.OFF_TOPIC, {Intent.OFF_TOPIC: 1.0}, False, False, (), (), None, None, sifted, known or {}
+            spoken, Intent.OFF_TOPIC, {Intent.OFF_TOPIC: 1.0}, False, False, (), (), None, None, sifted, (), known or {}
         )
     wanted = wishes(honest, question, reader)
     slot = None
@@ -104,6 +107,7 @@ def understand(
         yes_or_no(honest),
         slot,
         sifted,
+        tuple(find_facts(honest, question=question, language=spoken, model=reader)),
         known or {},
     )
 

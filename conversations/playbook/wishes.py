@@ -1,4 +1,3 @@
-# ruff: noqa: E501  patterns: cutting one in two hides what it matches
 """Does the lead want no more messages, or a person: yes, no, or doubtful enough to ask once (PRODUCT 2). Pure."""
 
 import re
@@ -32,9 +31,13 @@ def wishes(text: str, question: str, model: Model) -> Mapping[str, Wish]:
     """`opt_out` and `wants_human`. A wish may stand in one sentence of many: the clearest piece decides."""
     if _takes_way_out(text, question):
         return {"opt_out": True, "wants_human": False}
-    pieces = [text, *(sentence.text for sentence in sentences(text) if sentence.text != text.strip())]
-    scored = [model.scores(piece, question) for piece in pieces]
+    scored = [model.scores(piece, question) for piece in pieces(text)]
     return {wish: _verdict(max(score[wish]["yes"] for score in scored), wish, model) for wish in WISHES}
+
+
+def pieces(text: str) -> list[str]:
+    """The whole text, and each of its sentences when there are several."""
+    return [text, *(sentence.text for sentence in sentences(text) if sentence.text != text.strip())]
 
 
 def _verdict(sure: float, wish: str, model: Model) -> Wish:

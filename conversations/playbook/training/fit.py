@@ -11,13 +11,15 @@ from sklearn.linear_model import LogisticRegression
 
 from conversations.playbook.model import BUCKETS, Head, Model, Row, hashed
 from conversations.playbook.training.corpus import Example
+from conversations.playbook.wishes import pieces
 
 STRENGTH = 50.0  # C of the logistic models: 5 leaves 2 to 3 points of the stages, 150 gains nothing
 WISHES = ("opt_out", "wants_human")
 SIGNALS = ("budget", "urgency", "decision_maker")
 SURE_PRECISION = 0.98  # of a wish taken without asking
+TELLING_POSITIVES = 50  # a file with fewer lead texts that hold the wish has no near-misses to measure by
 LARGEST_SURE = 0.97
-DOUBTFUL_SHARE = 0.05  # of the rows without the wish that may be asked about
+DOUBTFUL_SHARE = 0.065  # of the rows without the wish that may be asked about
 SEEN_AT_LEAST = 2  # rows a feature must occur in
 YES_AND_NO = 2  # labels
 EVENING = 0.5  # how far rare labels of a head are weighted up: 0 not at all, 1 as much as common ones
@@ -122,25 +124,27 @@ def thresholds(files: dict[str, list[Example]], written: Sequence[Example]) -> d
     """Where each wish is sure and where it is doubtful, and where a signal is given, for rows of an unread file.
 
     Every file is scored by a model fitted on the others. Sure: precision `SURE_PRECISION`. Doubtful: as low as
-    `DOUBTFUL_SHARE` of the other rows allow. Signals: where accuracy is best.
+    `DOUBTFUL_SHARE` of the other rows allow. Signals: where F1 is best.
     """
     found: dict[str, float] = {}
     for name in (*WISHES, *SIGNALS):
         scored: list[tuple[float, bool]] = []
         for file, rows in files.items():
             tested = [row for row in rows if name in row.labels]
-            if not tested:
+            if not tested or (name in WISHES and sum(row.labels[name] == "yes" for row in tested) < TELLING_POSITIVES):
                 continue
             others = [row for other, given in files.items() if other != file for row in given]
             fitted = fit([row for row in (*others, *written) if name in row.labels | row.implied], heads=[name])
-            scored += [
-                (fitted.scores(row.text, row.question)[name]["yes"], row.labels[name] == "yes") for row in tested
-            ]
+            scored += [(_clearest(fitted, row, name), row.labels[name] == "yes") for row in tested]
         if name in WISHES:
             found |= _wish_thresholds(name, scored)
         else:
             found[name] = _best_threshold(scored)
     return found
+
+
+def _clearest(fitted: Model, row: Example, name: str) -> float:
+    return max(fitted.scores(piece, row.question)[name]["yes"] for piece in pieces(row.text))
 
 
 def _wish_thresholds(name: str, scored: list[tuple[float, bool]]) -> dict[str, float]:
