@@ -78,7 +78,7 @@ def retake_without_token() -> None:
 
 
 def early_resend() -> None:
-    """A send whose answer is not there at once counts as not sent, without the long wait and without a canary."""
+    """A send whose answer is late counts as not sent, without the long wait and without a canary."""
     from conversations import sending
 
     sending.VERDICT_AFTER = EARLY
@@ -108,7 +108,7 @@ def watermark_by_timestamp() -> None:
 
 
 CLAIMING = (f"{BEFORE} inside may_leave", f"{AFTER} inside may_leave")
-EARLY = timedelta(seconds=0.3)
+EARLY = timedelta(seconds=1)
 NEVER_ANSWERED = frozenset({Kind.UNANSWERED, f"{INVARIANT} unanswered_without_turn"})
 BUGS: dict[str, Bug] = {
     bug.put_back.__name__: bug
@@ -116,7 +116,7 @@ BUGS: dict[str, Bug] = {
         Bug(delete_without_generation, NEVER_ANSWERED | {f"{INVARIANT} queued_without_send", Kind.STILL_UNDER_WAY}),
         Bug(epoch_without_lock, frozenset({Kind.CLAIMED_AFTER_TAKEOVER}), CLAIMING),
         Bug(retake_without_token, frozenset({Kind.WRITTEN_BY_FORMER_TAKER}), (f"{AFTER} thought decide",)),
-        Bug(early_resend, frozenset({Kind.TWICE_ON_PHONE}), (f"{AFTER} call send_text",)),
+        Bug(early_resend, frozenset({Kind.TWICE_ON_PHONE}), (f"{BEFORE} call send_text",)),
         Bug(watermark_by_timestamp, NEVER_ANSWERED),
     )
 }

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -24,6 +25,7 @@ FAULTS = {
 }  # fmt: skip
 SURE_FAULTS = (SendFault.HANG_AFTER, SendFault.HANG_BEFORE, SendFault.ERROR_AFTER)  # so that a short run has them too
 BURST = 4  # messages one lead writes at once, at most
+FOCUS_SHARE = 0.7  # of the armed failpoints
 PEOPLE = 3  # of the company, who take conversations over
 TAKEOVER_SECONDS = (0.1, 0.6)
 OWNED_SECONDS = 1.0
@@ -35,6 +37,7 @@ EARLY = 0.08  # of the messages: by then everything has been restarted in a run 
 CANARY_SECONDS = 2.0
 CANARY = "5511900000000"
 REPLYING = ("intake", "turn", "send", "reconcile", "wake", "look")  # kinds of work
+OVERDUE = timedelta(seconds=30)
 QUIET_LOOKS = 3  # in a row
 LOOK_SECONDS = 1.0
 CONNECT_SECONDS = 30.0
@@ -56,7 +59,7 @@ class Plan:
     per_second: float = 15.0
     pace: Pace = QUICK
     bug: str = ""
-    focus: tuple[str, ...] = ()  # failpoints at which somebody is frozen besides the others, again and again
+    focus: tuple[str, ...] = ()  # failpoints at which somebody is frozen again and again
     has_snapshot: bool = False  # somebody keeps a transaction open, so that nothing can be vacuumed
 
 
@@ -253,9 +256,10 @@ def strike_often(stage: Stage, plan: Plan, ended: threading.Event) -> None:
 def arm_often(stage: Stage, plan: Plan, ended: threading.Event) -> None:
     dice = random.Random(f"failpoints {plan.seed}")
     while not ended.wait(plan.pace.hit_seconds):
-        stage.arms.arm(dice)
-        if plan.focus:
+        if plan.focus and dice.random() < FOCUS_SHARE:
             stage.arms.freeze_at(dice.choice(plan.focus))
+        else:
+            stage.arms.arm(dice)
 
 
 def watch_often(violations: Counter[str], ended: threading.Event) -> None:
@@ -369,13 +373,13 @@ def wait_for_quiet(stage: Stage, plan: Plan, cast: Cast) -> None:
 
 
 def work_left() -> list[str]:
-    """What is still to be done: rows of the kinds a reply is made by, and any that should have been done by now."""
+    """What is still to be done: rows of the kinds a reply is made by, and any that should have been done a while ago."""
     from django.db.models import Q
     from django.utils import timezone
 
     from orgs.models import Due
 
-    waits = Due.objects.filter(dead_at=None).filter(Q(kind__in=REPLYING) | Q(due_at__lte=timezone.now()))
+    waits = Due.objects.filter(dead_at=None).filter(Q(kind__in=REPLYING) | Q(due_at__lte=timezone.now() - OVERDUE))
     return [f"{row} due at {row.due_at}" for row in waits]
 
 

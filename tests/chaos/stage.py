@@ -23,7 +23,7 @@ from tests.chaos.failpoints import Arms
 from tests.chaos.pace import Pace
 
 DATABASE = "chaos"
-CHILDREN = {"web": 2, "worker": 3}
+CHILDREN = {"web": 2, "worker": 4}
 BACKLOG = 512
 LOOK_SECONDS = 0.1
 SHORTEST_FREEZE = 0.3  # seconds
