@@ -373,7 +373,7 @@ def wait_for_quiet(stage: Stage, plan: Plan, cast: Cast) -> None:
 
 
 def work_left() -> list[str]:
-    """What is still to be done: rows of the kinds a reply is made by, and any that should have been done a while ago."""
+    """What is still to be done: rows of the kinds a reply is made by, and any that is long overdue."""
     from django.db.models import Q
     from django.utils import timezone
 
