@@ -113,7 +113,7 @@ def _claims(draft: str, plain: str, sources: Sources, grounds: Grounds) -> Itera
     yield from ((Kind.PROMISE, place) for place in _promises(plain, sources))
     yield from ((Kind.INSTRUCTION_LEAK, place) for place in _leaks(plain))
     yield from ((Kind.LANGUAGE, place) for place in _other_language(draft, bare, grounds))
-    yield from ((Kind.OTHER, place) for place in _unfounded(bare, sources, [place for _, place in of_numbers]))
+    yield from ((Kind.OTHER, place) for place in _unfounded(draft, bare, sources, taken=[place for _, place in of_numbers], lead=level(grounds.lead_name)))
 
 
 BOOKED = re.compile(
@@ -261,6 +261,7 @@ ADVICE = re.compile(
 RUNS_DOWN = re.compile(
     r"\b(?:vive(?:m)? (?:\w+ndo)|de segunda linha|porcaria|pessim[oa]s?|pior(?:es)? que|horrivel|nao presta\w*|golpe|enganam?|engana os|reclamac\w+ (?:deles|contra)|nao confie|cuidado(?: com)?,? (?:a|o|com|porque)|quebra(?:m)? (?:facil|sempre|toda hora)|estraga\w* rapido|malissim[oa]s?|peor(?:es)? que|estafa\w*|no confie|se rompe|queima em|são ruins|sao ruins|nao sao (?:serios|confiaveis|boas)|terrible|awful|a scam|rip-?off|worse than|garbage|unreliable|don't trust|cheap quality|breaks? (?:down )?(?:easily|all the time)|keeps? (?:losing|failing|breaking)|melhor(?:es)? (?:do que|que) (?:a|o|os|as|eles|qualquer)|better than (?:them|any|the)|mejor que)\b"
 )
+VERBS = frozenset("atend aceit trabal fazem inclu tiene acept hacem ofrec offer accep cover deliv entre funci abrem abrim vende servi preci".split())
 ASSERTS = re.compile(
     r"\b(?:sim|si|yes|temos|aceitamos|atendemos|fazemos|oferecemos|entregamos|trabalhamos com|inclui|incluye|includes|cobre|cubre|covers|chega|llega|somos|e especializad\w+|possu\w+|tenemos|aceptamos|hacemos|ofrecemos|entregamos|trabajamos con|we (?:have|offer|accept|do|deliver|take|provide|work|ship|cover|also)|there is|there's|tem|ja (?:esta|vem)|vem com|viene con|comes with|integra\w*|certificad\w+|especialista\w*|premiad\w+|lider|maior(?:es)?|mais de \d+|award|certified|pioneir\w+|exclusiv\w+|selo|reconhecid\w+)\b"
 )
@@ -271,7 +272,10 @@ NEGATION = re.compile(r"\b(?:nao|no|not|nem|nunca|never|n't|sem|sin|without|so|a
 KNOWN_NEGATION = re.compile(r"\b(?:nao|no|not|nunca|never|does not|doesn't|don't)\b(?! (?:cartao|pix|centro|plano|servico|site|mes|ano|imovel|sabado|domingo))")
 
 
-def _unfounded(plain: str, sources: Sources, taken: Sequence[Place]) -> Iterator[Place]:
+UNKNOWN_PROPER = re.compile(r"(?<![\w./@-])(?:[A-Z]{2,}\d*|[A-Z][a-zà-ú]{2,})(?![\w@])")
+
+
+def _unfounded(draft: str, plain: str, sources: Sources, *, taken: Sequence[Place], lead: str) -> Iterator[Place]:
     asked = [match.end() for match in re.finditer(r"\?+", plain)]
     if len(asked) > MOST_QUESTIONS:
         first = max((match.end() for match in re.finditer(r"[.!]\s+", plain[: asked[0]])), default=0)
@@ -284,6 +288,8 @@ def _unfounded(plain: str, sources: Sources, taken: Sequence[Place]) -> Iterator
                 yield max(start, 0), max(start, 0) + len(sentence.strip())
     known = frozenset[str]().union(*(stems(text) for text in sources.quotable)) if sources.quotable else frozenset()
     values = {number.value for text in sources.all for number in numbers(text)}
+    spoken = language_of(" ".join(sources.quotable))
+    same_language = spoken in {"", language_of(plain) or spoken}
     timed = claims.timed(plain, sources.now)
     for match in re.finditer(r"(?:[^.!?\n]|[.](?=\S))+[.!?]*", plain):
         sentence = match.group()
@@ -308,17 +314,25 @@ def _unfounded(plain: str, sources: Sources, taken: Sequence[Place]) -> Iterator
         if strange and not _follows_any(strange[0].value, plain, sources):
             yield place
             continue
+        if not same_language:
+            continue
         unknown = about - known - stems(sources.said)
+        heard = " ".join(sources.quotable)
+        strangers = [m for m in UNKNOWN_PROPER.finditer(draft[place[0] : place[1]]) if m.start() and not re.search(rf"\b{re.escape(level(m.group()))}\b", heard)]
+        if strangers and ASSERTS.search(sentence) and not denies and not all(level(m.group()) in claims.COMMON_CAPITALS or level(m.group()) in lead for m in strangers):
+            yield place
+            continue
         said_only = (about & stems(sources.said)) - known
         if ASSERTS.search(sentence) and not denies and not denied and about:
             share = len(about & known) / len(about)
-            if (share < 0.25 and len(unknown) + len(said_only) >= 2) or (said_only and share == 0):
+            if (share < 0.25 and len(unknown) + len(said_only) >= 2) or (said_only and share == 0) or said_only - VERBS:
                 yield place
 
 
 def _follows_any(value: float, plain: str, sources: Sources) -> bool:
     known = claims._amount_values(sources.quotable)
-    return claims._follows(value, known, claims._counts([plain, *sources.all]))
+    counts = claims._counts([plain, *sources.all]) | claims._said_counts(f"{plain} {sources.said}")
+    return claims._follows(value, known, counts)
 
 
 def _denied_in_knowledge(about: frozenset[str], sources: Sources) -> bool:

@@ -23,12 +23,12 @@ HALF_UNIT = 0.51
 MOST_TIMES = 60  # a count larger than this is not multiplied with
 
 UNITS = {
-    "minute": r"minut[oa]s?|mins?|minutes?", "hour": r"horas?|hs?|hrs?|hours?", "day": r"dias?|days?|diarias?", "week": r"semanas?|weeks?",
+    "minute": r"minut[oa]s?|mins?|minutes?", "hour": r"horas?|hs?|hrs?|hours?", "day": r"dias?|days?", "week": r"semanas?|weeks?",
     "month": r"mes|meses|months?", "year": r"anos?|years?",
 }  # fmt: skip
 MINUTES_IN = {"minute": 1, "hour": 60, "day": 1_440, "week": 10_080, "month": 43_200, "year": 525_600}
-UNIT = re.compile(r"\s*-?\s*(?:(?:a|ate|to|-|o|ou|or|e)\s+[\w]+\s+)?(?:(?:business|working|rush|calendar|full|school)\s+)?(?:" + "|".join(f"(?P<{name}>(?:{words}))" for name, words in UNITS.items()) + r")\b(?!\s*(?:da|de la|of the)\s)")
-LINK = re.compile(r"(?:https?://)?(?:www\.)?(?:[a-z0-9-]+\.)+[a-z]{2,}(?:\.[a-z]{2})?(?:/[^\s,;!?)]*)?|[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+UNIT = re.compile(r"\s*-?\s*(?:(?:business|working|rush|calendar|full|school)\s+)?(?:" + "|".join(f"(?P<{name}>(?:{words}))" for name, words in UNITS.items()) + r")\b(?!\s*(?:da|de la|of the)\s)")
+LINK = re.compile(r"(?:https?://)?(?:www\.)?(?:[a-z0-9-]+\.)+[a-z]{2,}(?:\.[a-z]{2})?(?:/[^\s,;!?)\]}\"'>]*)?|[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 NOT_LINK = re.compile(r"^(?:\d|[a-z]\.[a-z]\.?$|(?:dr|dra|sr|sra|prof|etc|ex|obs|ltda)\.)")
 HALF = re.compile(r"\b(?:metade|mitad|half(?! past| an| a)|un tercio|um terco|a third|em dobro|o dobro|the double)\b")
 FROM_PRICE = re.compile(r"\b(?:a partir d[eo]|desde|from|starting (?:at|from)|starts? at|comeca\w* (?:em|de|por)|minimo de|parte de|partem de|por volta de|cerca de|aprox\w*|em media|around|about)\s*(?:r\$|us\$|\$|€|£)?\s*$")
@@ -76,6 +76,9 @@ def stems(text: str) -> frozenset[str]:
     return frozenset(word[:5] for word in re.findall(r"[a-z]{3,}", text) if word not in EMPTY and len(word) > 3)
 
 
+CAREFUL = re.compile(
+    r"\b(?:nao (?:tenho|temos|sei|consta|encontrei|achei|esta|ha|posso|consigo|vi)|vou (?:confirmar|verificar|checar|ver|perguntar|conferir)|preciso (?:confirmar|verificar|checar)|posso (?:confirmar|verificar|checar|pedir|ver|conferir|perguntar)|confirmo|verifico|i'?ll (?:check|confirm|find)|let me (?:check|confirm)|i don't (?:have|know)|not sure|no (?:tengo|tenemos|se|puedo|figura|consta)|voy a (?:confirmar|verificar|consultar)|dejame (?:confirmar|ver|consultar)|depende\w*|depends|informac\w+ que tenho|quem (?:pode|sabe|avalia))\b"
+)
 EMPTY = frozenset(
     """para pela pelo pelas pelos como mais muito tudo todo toda todos todas esta este essa esse isso isto aqui voce voces seus suas nosso nossa nossos nossas temos tenho fica ficam
     pode podem posso quer quero sobre entre ainda apenas somente depois antes quando qual quais onde porque tambem mesmo claro sim otimo certo perfeito bem obrigado obrigada
@@ -103,6 +106,9 @@ def unsupported_money(draft: str, sources: Sources) -> Iterator[Place]:
             yield amount.start, amount.end
         elif _told_as_fixed(draft, amount.start, amount.end, amount.value, sources=sources):
             yield amount.start, amount.end
+    for match in re.finditer(r"\b(?:metade|mitad|half)\s*(?:do|del|of the|el|of|the) (?:preco|valor|price|precio|cost|costo)", draft):
+        if not any(HALF.search(text) for text in sources.quotable):
+            yield match.span()
     allowed = [n for text in sources.quotable for n in _instalments(text)]
     for match in INSTALMENTS.finditer(draft):
         count = _small(match.group(1))
@@ -176,7 +182,7 @@ def _follows(value: float, known: set[float], counts: set[float]) -> bool:
         if abs(one + other - value) < CENT or abs(abs(one - other) - value) < CENT:
             return True
         for count in counts:
-            both = (one + count * other, other + count * one, count * (one + other), one - count * other, other - count * one, abs(one - other) * count)
+            both = (one + count * other, other + count * one, count * (one + other), abs(one - count * other), abs(other - count * one), abs(one - other) * count)
             if any(abs(candidate - value) < CENT for candidate in both):
                 return True
     return any(abs(sum(three) - value) < CENT for three in combinations(prices, 3)) if len(prices) <= MOST_PRICES else False
@@ -227,6 +233,8 @@ def unsupported_shares(draft: str, sources: Sources) -> Iterator[Place]:
         if not any(abs(share.value - value) < CENT or abs(100 - share.value - value) < CENT for value in known) and not (share.value == 50 and half):
             yield share.start, share.end
     for match in HALF.finditer(draft):
+        if re.match(r"\s*(?:do|del|of the|el|of) (?:preco|valor|price|precio|cost|costo)", draft[match.end() :]):
+            continue  # a price, not a share
         if match.group() in {"metade", "mitad", "half"} and not half and 50.0 not in known:
             yield match.start(), match.end()
 
@@ -239,37 +247,41 @@ def durations(text: str) -> Iterator[tuple[float, str, int, int]]:
             continue
         if unit.lastgroup == "hour" and re.search(r"\b(?:as|das|at|a las|ate as|las|desde|hasta las|until|by)\s+$", text[: number.start]):
             continue
-        if unit.lastgroup == "hour" and re.fullmatch(r"\s*hs?|\s*hrs?", unit.group()) and number.value < FULL_DAY and not re.search(r"\b(?:em|in|por|durante|dura\w*|for|en|de|within|cada|mais|of)\s+(?:ate |uns |umas |about )?$", text[: number.start]):
+        if unit.lastgroup == "hour" and re.fullmatch(r"\s*hs?|\s*hrs?", unit.group()) and number.value < FULL_DAY and not re.search(r"\b(?:em|por|durante|dura\w*|for|within|cada)\s+(?:ate |uns |umas |about )?$", text[: number.start]):
             continue
         each = MINUTES_IN[unit.lastgroup]
         if low := re.search(r"(\d+|[a-z]+)\s*(?:a|ate|to|-|–|o|ou|or|e|y|and)\s*$", text[: number.start]):
             if (first := _small(low.group(1))) and first < number.value:
                 yield first * each, unit.lastgroup, low.start(), unit.end()
-        yield number.value * each, unit.lastgroup, number.start, unit.end()
+        half = re.match(r"\s+(?:e|y|and)\s+(?:meio|meia|media|medio|a half)\b", text[unit.end() :])
+        yield (number.value + (0.5 if half else 0.0)) * each, unit.lastgroup, number.start, unit.end() + (half.end() if half else 0)
     for match in re.finditer(r"\b(?:meia hora|media hora|half an hour)\b", text):
         yield 30.0, "minute", match.start(), match.end()
 
 
 def unsupported_days(draft: str, sources: Sources) -> Iterator[Place]:
     """Durations, dates, weekdays and seasons that nothing gives."""
-    known = [minutes for text in sources.all for minutes, *_ in durations(text)]
+    known = [minutes for text in sources.quotable for minutes, *_ in durations(text)]
+    asked_for = [minutes for minutes, *_ in durations(sources.said)]
     for minutes, _, start, end in durations(draft):
         exact = any(_same_span(minutes, other) for other in known)
-        if not exact and not _is_asking(draft, start) and not _age(draft, start, end):
+        echoed = minutes in asked_for and CAREFUL.search(_sentence(draft, start))
+        if not exact and not echoed and not _is_asking(draft, start) and not _age(draft, start, end):
             yield start, end
     days, dated = _known_days(sources)
     for match in DAY_NAME.finditer(draft):
         day = _day_number(match.group(1))
         sentence = _sentence(draft, match.start())
-        if day not in days and not re.search(r"\b(?:nao|no|not|closed|fechad\w+|cerrad\w+|sem)\b", sentence) and not _is_asking(draft, match.start()) and not (match.group(1) == "segunda" and re.search(r"\b(?:a|de|na) $", draft[: match.start()]) and re.match(r"\s+[a-z]{4,}", draft[match.end() :])):
+        if day not in days and not re.search(r"\b(?:nao|no|not|closed|fechad\w+|cerrad\w+)\b", sentence) and not CAREFUL.search(sentence) and not _is_asking(draft, match.start()) and not (match.group(1) == "segunda" and re.search(r"\b(?:a|de|na) $", draft[: match.start()]) and re.match(r"\s+[a-z]{4,}", draft[match.end() :])):
             yield match.start(), match.end()
     for mention in dates.mentions(draft, now=sources.now):
         if mention.sort is Sort.DATE and mention.value is not None and re.search(r"\d|janeiro|fevereiro|marco|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro|enero|febrero|marzo|mayo|junio|julio|septiembre|octubre|noviembre|diciembre|january|february|march|april|june|july|august|september|october|november|december", mention.words):
             value = mention.value
-            if (value.month, value.day) not in dated and not _is_asking(draft, mention.start):  # type: ignore[attr-defined]  # a date by its sort
+            if (value.month, value.day) not in dated and not _is_asking(draft, mention.start) and not CAREFUL.search(_sentence(draft, mention.start)):  # type: ignore[attr-defined]  # a date by its sort
                 yield mention.start, mention.end
     for match in SEASONS.finditer(draft):
-        if not any(match.group() in text for text in sources.all) and not _is_asking(draft, match.start()):
+        careful = CAREFUL.search(_sentence(draft, match.start()))
+        if not any(match.group() in text for text in sources.quotable) and not careful and not _is_asking(draft, match.start()):
             yield match.start(), match.end()
 
 
@@ -284,7 +296,7 @@ def _age(draft: str, start: int, end: int) -> bool:
 def _known_days(sources: Sources) -> tuple[set[int], set[tuple[int, int]]]:
     days: set[int] = set()
     dated: set[tuple[int, int]] = set()
-    for text in sources.all:
+    for text in sources.quotable:
         days.update(_day_number(match.group(1)) for match in DAY_NAME.finditer(text))
         if EVERY_DAY.search(text):
             days.update(range(7))
@@ -311,7 +323,7 @@ def _day_number(word: str) -> int:
 def unsupported_hours(draft: str, sources: Sources) -> Iterator[Place]:
     """Clock times nothing gives; twelve hours apart is the same time."""
     known: set[tuple[int, int]] = set()
-    for text in sources.all:
+    for text in sources.quotable:
         known.update(_clock(text, sources.now))
         known.update((int(m.group(4)), int(m.group(5))) for m in ISO_DATE.finditer(text) if m.group(4))
         known.update((int(n.value), 0) for n in numbers(text) if n.value == int(n.value) and 0 <= n.value <= 24 and re.search(r"(?:\bas|\bdas|\bate|\bat|\bto|\blas|\ba|-|–|\be|\by|\band)\s*$", text[: n.start]))
@@ -323,9 +335,11 @@ def unsupported_hours(draft: str, sources: Sources) -> Iterator[Place]:
         if mention.sort is not Sort.TIME or not isinstance(mention.value, tuple):
             continue
         hour, minute = mention.value
-        if (hour % 12, minute) not in halves and not _is_asking(draft, mention.start) and not re.search(r"\b(?:24|48|72)\s?h", mention.words):
+        if (hour % 12, minute) not in halves and not CAREFUL.search(_sentence(draft, mention.start)) and not _is_asking(draft, mention.start) and not re.search(r"\b(?:24|48|72)\s?h", mention.words):
             yield mention.start, mention.end
     for match in re.finditer(r"\b(?:until|till|ate|hasta|before|after|antes|depois|despues|by|a partir)\b(?:\s+(?:as|a?|la|las|d[ae]s?|de las?|o))*\s+(?:(\d{1,2})(?::(\d\d)|\s?h(\d\d)?)?\s?(am|pm|h|hs|horas)|meio-dia|mediodia|noon)\b", draft):
+        if not match.group(1) and (0, 0) not in halves and not _is_asking(draft, match.start()):
+            yield match.span()
         if match.group(1) and (int(match.group(1)) % 12, int(match.group(2) or match.group(3) or 0)) not in halves and not _is_asking(draft, match.start()) and not any(minutes == int(match.group(1)) * 60 for text in sources.all for minutes, *_ in durations(text)):
             yield match.start(), match.end()
 
@@ -384,7 +398,8 @@ def unknown_names(draft: str, sources: Sources, *, lead: str, org: str) -> Itera
 
 def timed(text: str, now: datetime) -> list[Place]:
     """Where durations, dates and hours stand in a levelled text: numbers there are no counts."""
-    found = [(start, end) for _, _, start, end in durations(text)]
+    found = [(start, end) for _, _, start, end in durations(text) if not _age(text, start, end)]
+    found += [(share.start, share.end) for share in shares(text)]
     found += [(mention.start, mention.end) for mention in dates.mentions(text, now=now)]
     found += [match.span() for match in re.finditer(r"\d{1,2}/\d{1,2}|\d{1,2}(?::\d\d|h\d{0,2}\b)|(?:tres|three) (?:cuartos|quartos|quarters)", text)]
     return found
