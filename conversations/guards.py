@@ -138,7 +138,7 @@ def _bookings(plain: str, results: Sequence[ToolResult]) -> Iterator[Place]:
         clause = re.split(r"[.!?:;]", before)[-1]
         if sentence.rstrip().endswith("?") and not re.match(r"[^,?]*,", sentence):
             continue
-        if NOT_YET.search(clause) or re.search(r"\b(?:nao|not|ainda|no) (?:\w+ )?(?:\w+)$", match.group()):
+        if NOT_YET.search(clause) or re.search(r"\b(?:nao|not|ainda nao|todavia no|aun no)\b", match.group()):
             continue
         wanted = ACTS["cancel"] if re.search(r"cancel|desmarc|anul", match.group()) else ACTS["book"]
         if not any(wanted.search(tool) for tool in done):
@@ -269,6 +269,7 @@ CAREFUL = re.compile(
     r"\b(?:nao (?:tenho|temos|sei|consta|encontrei|achei|esta|ha|posso|consigo|vi)|vou (?:confirmar|verificar|checar|ver|perguntar|conferir)|preciso (?:confirmar|verificar|checar)|posso (?:confirmar|verificar|checar|pedir|ver|conferir|perguntar)|confirmo|verifico|i'?ll (?:check|confirm|find)|let me (?:check|confirm)|i don't (?:have|know)|not sure|no (?:tengo|tenemos|se|puedo|figura|consta)|voy a (?:confirmar|verificar|consultar)|dejame (?:confirmar|ver|consultar)|depende\w*|depends|informac\w+ que tenho|melhor (?:e|seria)|quem (?:pode|sabe|avalia)|infelizmente|unfortunately|sorry|lamento|lo siento|desculp\w+|entendo|i understand|entiendo|imagino|puxa|sinto muito|se (?:quiser|preferir)|obrigad\w+|thanks|gracias|prazer|que bom|que fofa|combinado)\b"
 )
 NEGATION = re.compile(r"\b(?:nao|no|not|nem|nunca|never|n't|sem|sin|without|so|apenas|solo|only)\b")
+IN_THE = re.compile(r"\bno\b")  # "in the" in Portuguese
 KNOWN_NEGATION = re.compile(r"\b(?:nao|no|not|nunca|never|does not|doesn't|don't)\b(?! (?:cartao|pix|centro|plano|servico|site|mes|ano|imovel|sabado|domingo))")
 
 
@@ -290,6 +291,7 @@ def _unfounded(draft: str, plain: str, sources: Sources, *, taken: Sequence[Plac
     values = {number.value for text in sources.all for number in numbers(text)}
     spoken = language_of(" ".join(sources.quotable))
     same_language = spoken in {"", language_of(plain) or spoken}
+    is_portuguese = language_of(plain) == "pt"
     timed = claims.timed(plain, sources.now)
     for match in re.finditer(r"(?:[^.!?\n]|[.](?=\S))+[.!?]*", plain):
         sentence = match.group()
@@ -299,8 +301,9 @@ def _unfounded(draft: str, plain: str, sources: Sources, *, taken: Sequence[Plac
         if any(start < place[1] and place[0] < end for start, end in taken):
             continue
         about = stems(sentence)
-        denies = NEGATION.search(sentence)
-        if not denies and (denied := _denied_in_knowledge(about, sources)):
+        denies = NEGATION.search(IN_THE.sub(" ", sentence) if is_portuguese else sentence)
+        denied = not denies and _denied_in_knowledge(about, sources)
+        if denied:
             yield place
             continue
         strange = [
@@ -338,6 +341,7 @@ def _follows_any(value: float, plain: str, sources: Sources) -> bool:
 def _denied_in_knowledge(about: frozenset[str], sources: Sources) -> bool:
     """The knowledge says no to it, and the draft does not."""
     for text in sources.quotable:
+        text = IN_THE.sub(" ", text) if language_of(text) != "es" else text
         for piece in re.split(r"[.;]\s*", text):
             if (no := KNOWN_NEGATION.search(piece)) and (denied := stems(piece[no.end() :])):
                 strong = {stem for stem in denied if stem not in {"atend", "traba", "aceit", "faz", "fazem", "inclu", "tem", "venda", "serve", "accep", "offer", "ofere"}}
