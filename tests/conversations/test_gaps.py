@@ -260,6 +260,7 @@ def test_the_first_look_reads_from_the_first_connection_although_there_was_anoth
     number.refresh_from_db()
     assert number.opened_at is not None
     first = number.opened_at - 9 * MINUTE  # as if all that had been then
+    assert number.read_until is not None
     Number.objects.filter(pk=number.pk).update(read_until=number.read_until - 9 * MINUTE, opened_at=first)
     said("between", ago=8 * MINUTE)
     for state in (LinkState.CONNECTING, LinkState.OPEN):

@@ -40,7 +40,7 @@ def arrive(number: ChannelAddress) -> Arrive:
     """A stripped body in the queue, as the door leaves it."""
 
     def put(body: dict[str, Any] | str, **context: Any) -> Received:
-        content = body if isinstance(body, str) else webhook._json(body)
+        content = body if isinstance(body, str) else webhook.compact(body)
         ingest.put_now(Arrival(number.org_id, number.pk, number.number_id, f"key:{uuid4()}", content, context))
         return Received.objects.latest("pk")
 
@@ -55,7 +55,7 @@ def claim() -> Claimed:
 def run(acme: Org, row: Claimed | None = None, *, attempt: int = 1) -> None:
     """What a shift does with one claimed row, in its org."""
     row = row or claim()
-    work = jobs.Work(Claimed(**{**row.__dict__, "attempts": attempt}), lambda *_: None)  # type: ignore[arg-type]
+    work = jobs.Work(Claimed(**{**row.__dict__, "attempts": attempt}), lambda *_: None, lambda *_: None)  # type: ignore[arg-type]
     with in_org(acme):
         tasks.take_in(work)
     Due.objects.finish([row])
@@ -98,7 +98,7 @@ def test_a_failure_in_the_middle_leaves_everything_as_it_was(
     monkeypatch.setattr(intake, "handle", fail_at_the_end)
     row = claim()
     with pytest.raises(IntegrityError), in_org(acme):
-        tasks.take_in(jobs.Work(row, lambda *_: None))  # type: ignore[arg-type]
+        tasks.take_in(jobs.Work(row, lambda *_: None, lambda *_: None))  # type: ignore[arg-type]
     with in_org(acme):
         assert not Message.objects.exists()
     assert Received.objects.count() == 1
@@ -136,7 +136,7 @@ def test_what_fails_every_time_is_quarantined_in_the_end(
     monkeypatch.setattr(intake, "handle", fail)
     row = claim()
     with pytest.raises(RuntimeError), in_org(acme):
-        tasks.take_in(jobs.Work(Claimed(**{**row.__dict__, "attempts": tasks.TRIES}), lambda *_: None))  # type: ignore[arg-type]
+        tasks.take_in(jobs.Work(Claimed(**{**row.__dict__, "attempts": tasks.TRIES}), lambda *_: None, lambda *_: None))  # type: ignore[arg-type]
     assert kept(acme) == []
     run(acme, row, attempt=tasks.TRIES + 1)
     assert kept(acme) == [(Quarantine.Reason.FAILED, received.body.encode())]
