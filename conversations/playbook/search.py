@@ -28,7 +28,8 @@ EMPTY = frozenset(
     pode posso podem da dao vai vou ir faz fazem fazer quer quero queria preciso gostaria saber sobre como qual quais quanto quanta quantos quando onde quem porque pq q oi ola bom boa dia tarde noite
     the an of to in on at for and or is are be do does did can could i you we they my your it this that what how when where who which have has will would there if with from
     el los las un unos unas del al en y con su sus mi mis tu es son hay tiene tienen puede puedo pueden lo le les yo ustedes usted como cual cuanto cuando donde quien que si no por para se me favor
-    existe tipo algum alguma alguem coisa mesmo mesma entao tambem ate entre apos depois antes durante cada todo toda todos todas outro outra ainda porem mas menos ok vcs ces serve aceita aceitam""".split()
+    qnt qto qtos qtas qt dele dela deles delas tb tbm vcs oq pro p d n mim comigo moro mora comprei compro compra usar usa usam usando ver vejo tenho teve ir indo vem vir so tao ne hein moca moco gente conseguir consigo consegue conseguem funciona tipo kg kilo kilos quilo quilos km g m cm
+existe tipo algum alguma alguem coisa mesmo mesma entao tambem ate entre apos depois antes durante cada todo toda todos todas outro outra ainda porem mas menos ok vcs ces serve aceita aceitam""".split()
 )
 MEANINGS = """
 preco valor custo custa custam quanto caro barato mensalidade taxa tarifa cobra cobram cobrado price cost fee precio cuesta sai pago pagar paga
@@ -142,7 +143,7 @@ class Index:
     def find(self, question: str, *, limit: int = 3) -> list[Hit]:
         """The best passages for a question, best first; empty when nothing of it is in any."""
         asked = [word for word in _words(level(question)) if word not in EMPTY] or _words(level(question))
-        query = [(word, _word_terms(word), _meanings(word)) for word in asked]
+        query = [(word, _word_terms(word), _meanings(word)) for word in asked if not word.isdigit()] or [(word, _word_terms(word), ()) for word in asked]
         scored = []
         for at in range(len(self.passages)):
             score = self._score(query, at)
@@ -206,7 +207,7 @@ Asked = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"[a-z]+|\d+", level(text))
+    return re.findall(r"[a-z]+|\d+", level(text))  # "6kg" is a number and a unit
 
 
 @lru_cache(maxsize=8192)
