@@ -4,11 +4,11 @@ Only what the lead says: pass the honest rest of the text (`injection.sift`), ne
 before is context: "quatro" answers what was asked, "sim" confirms the price that was named.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from conversations.playbook import headcount, identity, persontype, purchase, reach
-from conversations.playbook.model import Model
 from conversations.playbook.money import level
 from conversations.playbook.topics import asked
 
@@ -16,6 +16,7 @@ KEYS = (
     *("name", "person_type", "company", "role", "email", "phone", "segment", "team_size"),
     *("current_tool", "budget", "timeline", "decision_maker", "preferred_times"),
 )
+USED = re.compile(r"\b(?:usa[mns]?|use[sd]?|utiliza\w*|using)\s+(?:o |a |um |uma |un |una |el |la |an? |the )?(?!algum|algun|any|que|hoje)([a-z]+(?: d[eo] [a-z]+)?)")
 LEAST_SURE = 0.5  # below, a find is not told
 
 
@@ -35,14 +36,14 @@ class Fact:
     confidence: float
 
 
-def find(text: str, *, question: str = "", language: str = "", model: Model | None = None) -> list[Fact]:
+def find(text: str, *, question: str = "", language: str = "") -> list[Fact]:
     """Facts in one turn of a lead, at most one per key, in the order of `KEYS`.
 
     In: the turn's honest text, the agent's message before, the language spoken (`pt-BR`, `en`, `es`, "" if not known).
     """
     topics = asked(question)
     found = {fact.key: fact for fact in _found(text, question, topics, language) if fact.confidence >= LEAST_SURE}
-    if (kind := persontype.read(text, question, found=found.keys(), topics=topics, model=model)) is not None:
+    if (kind := persontype.read(text, question, found=found.keys(), topics=topics)) is not None:
         value, start, end, confidence = kind
         found["person_type"] = Fact("person_type", value, start, end, text[start:end], confidence)
     return [found[key] for key in KEYS if key in found]
@@ -73,7 +74,7 @@ def _found(text: str, question: str, topics: frozenset[str], language: str) -> I
     team = headcount.team(text, is_asked="team_size" in topics)
     if team is not None and not ("decision_maker" in topics and "team_size" not in topics):
         yield at("team_size", (team.start, team.end, team.confidence), team.size)
-    named = purchase.TOOL.search(level(question)) if "current_tool" in topics else None
+    named = (purchase.TOOL.search(level(question)) or USED.search(level(question))) if "current_tool" in topics else None
     for tool in purchase.tools(text, is_asked="current_tool" in topics, tool_named=named.group(1) if named else ""):
         yield at("current_tool", tool) if tool[2] or named is None else at("current_tool", (tool[0], tool[1], 0.6), _verbatim(question, named.span(1)))
     is_price = "price" in topics

@@ -1,13 +1,12 @@
 """Whether a lead speaks for a business (PJ) or for oneself, home or family (PF). Pure.
 
-A company, a line of business or a team that is found decides; else words that only a business or only a household
-says; else the fitted model, when it is sure.
+A company, a line of business or a team that is found decides; else words that only a business or only a
+household says. A fitted model was tried and is no help on authors it has not read (F1 0.1 to 0.3).
 """
 
 import re
 from collections.abc import Collection
 
-from conversations.playbook.model import Model
 from conversations.playbook.money import level
 
 Kind = tuple[str, int, int, float]
@@ -28,11 +27,10 @@ TO_ASKED = (
     ("PJ", re.compile(r"\b(?:empresa|comerci\w*|negocio|juridica|business|company|loja|tienda|store|shop|office|escritorio|oficina|pj|cnpj|mei)\b")),
 )
 OURS = re.compile(r"\b(?:nossa|nosso|nossos|minha (?:empresa|loja|clinica|equipe)|meus (?:clientes|funcionarios)|meu (?:negocio|time)|nuestr[oa]s?|mi (?:empresa|negocio|tienda)|our|my (?:business|company|shop|team))\b")
-SURE = 0.75  # probability from which the model is believed
 FOUND_SAYS_BUSINESS = frozenset(("company", "segment"))
 
 
-def read(text: str, question: str, *, found: Collection[str], topics: frozenset[str], model: Model | None) -> Kind | None:
+def read(text: str, question: str, *, found: Collection[str], topics: frozenset[str]) -> Kind | None:
     """("PF" or "PJ", start, end, confidence), or None when it is not evident. `found`: keys of other facts of the turn."""
     plain = level(text)
     whole = (0, len(text.rstrip()))
@@ -45,12 +43,7 @@ def read(text: str, question: str, *, found: Collection[str], topics: frozenset[
         return "PJ", *whole, 0.85
     household = HOUSEHOLD.search(plain)
     business = BUSINESS.search(plain) if question or OURS.search(plain) else None
-    scores = model.scores(text, question)["person_type"] if model is not None else {}
     for kind, sign, other in (("PF", household, business), ("PJ", business, household)):
-        probability = scores.get(kind, 0.5 if sign and not other else 0.0)
-        if sign and not other and probability >= 0.3:
-            return kind, sign.start(), sign.end(), max(0.6, probability)
-        if probability >= SURE:
-            place = sign.span() if sign else whole
-            return kind, *place, probability
+        if sign and not other:
+            return kind, sign.start(), sign.end(), 0.6
     return None

@@ -37,8 +37,8 @@ MONEY_NO_MATTER = re.compile(
     r"\b(?:dinheiro (?:nao|n) e (?:o )?problema|(?:preco|valor|grana|verba) (?:nao|n) e (?:o )?problema|money(?:'s| is) (?:no|not an?) (?:problem|issue|object)|el dinero no es (?:un )?problema|sem limite|o que for preciso|lo que haga falta|whatever it (?:takes|costs)|verba (?:aprovada|liberada|garantida|tem|temos)|tem verba|tenho verba|temos verba|budget(?: is|'s)? approved|presupuesto aprobado)\b"
 )
 BUDGET_CUES = re.compile(
-    r"\b(?:ate|no maximo|maximo|teto|tope|limite|orcamento|verba|budget|presupuesto|invest\w*|invert\w*|separ\w+|reserv\w+|guard\w+|junt\w+|ahorr\w+|apart\w+|aparte|set aside|saved|put aside|up to|at most|max|hasta|como maximo|posso (?:pagar|gastar|ir)|consigo (?:pagar|gastar)?|consigo|podemos (?:pagar|gastar|ir)|a gente pode gastar|pagaria|pago ate|topo|cabe|caberia|"
-    r"can (?:spend|pay|do|afford|go)|could (?:spend|pay|do|go)|would pay|willing to pay|afford|works for me|puedo (?:pagar|gastar)|podemos (?:pagar|gastar)|pagar|liber\w+|aprov\w+|aprob\w+|approved|disp\w+|tenho|tengo|temos|tenemos|have|got|eu tiro|alcanza|cover|se fosse|si fuera|gastar|spend|por)\b"
+    r"\b(?:ate|no maximo|maximo|teto|tope|limite|orcamento|verba|budget|presupuesto|invest\w*|invert\w*|separ\w+|reserv\w+|guard\w+|junt\w+|ahorr\w+|apart\w+|aparte|set aside|saved|put aside|up to|at most|max|hasta|como maximo|could go|posso (?:pagar|gastar|ir)|consigo (?:pagar|gastar)?|consigo|podemos (?:pagar|gastar|ir)|a gente pode gastar|pagaria|pago ate|topo|cabe|caberia|"
+    r"can (?:spend|pay|do|afford|go)|could (?:spend|pay|do|go)|would pay|willing to pay|afford|works for me|puedo (?:pagar|gastar)|podemos (?:pagar|gastar)|pagar|liber\w+|aprov\w+|aprob\w+|approved|disp\w+|tenho|tengo|temos|tenemos|have|got|eu tiro|alcanza|cover|se fosse|si fuera|gastar|spend|put down|stretch|consigo ir|traigo|aprobaron|aprovaram|pagaria)\b"
 )
 PAYS_NOW = re.compile(
     r"\b(?:pago|pagamos|pagando|paga|gasto|gastamos|gastei|paguei|pagué|pague|custa|custou|cuesta|costo|costs?|cobra\w*|cobrou|perd\w+|prejuizo|multa\w*|fatur\w+|factur\w+|vend\w+|ganh\w+|deve\w*|devo|devendo|divida|conta (?:de|vem|vinha)|conta|aluguel|salario|lucro|juros|paying|pay|paid|spend|lost|lose|losing|revenue|make|bill|owe|comissao|desconto|discount|perder|perdemos|perdiendo|travad[oa]|ticket|vale|valor d[ao]|preco d[ao]|por que|caro|comprei|comprou|estouro\w*|orcamento de|ganar|sale|sai|fica|cada|viene|vem|recebo|mensalidade)\b[^,;.]{0,26}$"
@@ -68,7 +68,7 @@ MEETING_TAIL = re.compile(r"^(?:e|y|and|de|a|o|el|la|las|os|as|por|para|pra|no|n
 
 TRUE_ALONE = re.compile(
     r"\b(?:(?:quem|que) (?:decide|manda|resolve|aprova|assina|da a palavra|bate o martelo|define)[^,.!?]{0,14}(?:sou|e|soy) (?:so |somente |apenas )?(?:eu|yo)\b|(?:eu|yo)(?: mesm[oa]| sol[oa])?(?: (?:que|q|quem|sozinh[oa]|mism[oa]))? (?:decido|mando|resolvo|aprovo|assino|defino|bato o martelo|decid[oa]|apruebo|firmo|resuelvo|dou a palavra|tomo (?:a|la|essa|las|as) decis\w+)|(?:decido|resolvo|fecho|aprovo|assino|compro|contrato|decido yo|firmo|apruebo) (?:eu )?(?:tudo )?(?:sozinh[oa]|sol[oa]|eu|yo|por (?:mim|mi))|"
-    r"(?:a|la) (?:decisao|decision|palavra final|ultima palabra|ultima palavra|caneta|assinatura) (?:e|es|final e) (?:so |toda |solo )?(?:minha|mia)|(?:nao|no|n) (?:dependo|preciso|precisa|tenho que|necesito|tengo que) (?:de |falar com |consultar |perguntar (?:a|pra) |preguntarle a |de aprovacao de )?(?:ninguem|ngm|nadie|mais ninguem|aprovacao|autorizacao)|(?:so|somente|apenas|solo|solamente) (?:eu|yo)(?: mesm[oa]| mism[oa])?(?: decid\w+| mando)?\b(?! que)|(?:tenho|tengo) (?:autonomia|autonomia total|carta branca|carta blanca|poder de decisao)|(?:empresa|loja|negocio|casa|clinica) e (?:so |toda )?(?:minha|meu)|sou (?:o |a )?(?:unic[oa] )?(?:don[oa] unic[oa]|unic[oa] (?:don[oa]|titular|soci[oa]|responsavel)|proprietari[oa] unic[oa])|soy (?:el |la )?(?:unic[oa] )?(?:duen[oa] unic[oa]|unic[oa] duen[oa])|aqui (?:quem )?(?:manda e|mando) (?:eu|sou eu)|mando eu|decido (?:eu|yo)|yo decido|eu decido|"
+    r"(?:a|la) (?:decisao|decision|palavra final|ultima palabra|ultima palavra|caneta|assinatura) (?:e|es|final e) (?:so |toda |solo )?(?:minha|mia)|(?:nao|no|n) (?:dependo|preciso|precisa|tenho que|necesito|tengo que) (?:de |falar com |consultar |perguntar (?:a|pra) |preguntarle a |de aprovacao de )?(?:ninguem|ngm|nadie|mais ninguem|aprovacao|autorizacao)|(?:so|somente|apenas|solo|solamente) (?:eu|yo)(?: mesm[oa]| mism[oa])?(?: decid\w+| mando)?\b(?! que)|(?:tenho|tengo) (?:autonomia|autonomia total|carta branca|carta blanca|poder de decisao)|(?:empresa|loja|negocio|casa|clinica) e (?:so |toda )?(?:minha|meu)|sou (?:o |a )?(?:unic[oa] )?(?:don[oa] unic[oa]|unic[oa] (?:don[oa]|titular|soci[oa]|responsavel)|proprietari[oa] unic[oa])|soy (?:el |la )?(?:unic[oa] )?(?:duen[oa] unic[oa]|unic[oa] duen[oa])|aqui (?:quem )?(?:manda e|mando) (?:eu|sou eu)|mando (?:eu|yo)|decido (?:eu|yo)|sou eu (?:que|quem) (?:mando|manda|decido|decide|resolvo)|sou don[oa] sozinh[oa]|lo (?:decido|resuelvo|apruebo) yo|es decision mia|decision mia|solely my decision|pull the trigger|(?:the )?only one (?:who|that) (?:chooses|decides|signs)|no one above me|nadie mas|yo decido|eu decido|"
     r"i (?:make|take) (?:the|all|that|this|those|every) (?:final )?(?:decisions?|calls?)|i decide|i'm the (?:only |sole )?(?:decision[- ]?maker|one who (?:decides|signs))|i (?:call the shots|have (?:the )?(?:final|full) (?:say|authority)|sign off|sign the checks|can sign|approve)|(?:it's|that's|it is) (?:all |just |entirely )?(?:my (?:call|decision|business)|up to me)|(?:my|the) decision(?:'s| is) mine|nobody else|no one else|just me(?: deciding)?|only me|sole (?:owner|decision)|i don't need (?:anyone|anybody)(?:'s)?|the buck stops with me|by myself)\b"
 )
 OTHER_MUST = re.compile(
@@ -131,7 +131,7 @@ def _brand(text: str, plain: str, *, is_asked: bool) -> Place | None:
             continue
         if BRAND_CUES.search(before) and (is_asked or not WEAK_CUE.search(before)):
             return match.start(), match.end(), 0.75
-        if is_asked and re.search(r"\b(?:con|com|na|no|d[ao]|in|on|have|o|a|el|la|pago)\s+$", before):
+        if is_asked and re.search(r"\b(?:con|com|na|no|d[ao]|in|on|en|with|have|tengo|tenho|temos|uso|o|a|el|la|pago|perdon,|digo,)\s+$", before):
             return match.start(), match.end(), 0.6
     if is_asked and (match := re.match(r"(?:ja )?(?:uso|usamos|use|we use|usamos|us[oa]mos) (?:o |a |el |la |the |um |uma |un |una |an? |s[oó] )*([a-z]+)", plain)):
         if match.group(1) not in {"nada", "nothing", "nenhum", "nenhuma", "nao", "so", "muito", "tudo", "todo", "isso", "any", "mais", "pra", "para", "sim"}:
@@ -161,7 +161,7 @@ def budgets(text: str, *, is_asked: bool, price_asked: bool) -> Iterator[Place]:
             continue
         per = re.match(r"\s*(?:reais |euros |contos )?(?:por|/|al|a|per|no) ?(?:mes|month|ano)\b|\s*mensa", after)
         cue = BUDGET_CUES.search(before[-40:]) or BUDGET_CUES.search(after[:26])
-        now = PAYS_NOW.search(before) and not re.search(r"\b(?:ate|no maximo|up to|hasta|max|teto)\s+(?:\w+\s+)?$", before)
+        now = (PAYS_NOW.search(before) or (LOSSES.search(plain) and not is_asked)) and not re.search(r"\b(?:ate|no maximo|up to|hasta|max|teto)\s+(?:\w+\s+)?$", before)
         if now or not (is_asked or price_asked or (money and cue) or (per and cue)):
             continue
         if not (money or per or is_asked or price_asked):
@@ -185,6 +185,9 @@ def budgets(text: str, *, is_asked: bool, price_asked: bool) -> Iterator[Place]:
             word = re.search(r"\b(?:nenhum\w*|nada|none|nothing|ninguno|zero|cero|metade|half|mitad|(?:\w+ )?salarios? minimos?)\b", clause)
             if word:
                 yield word.start(), word.end(), 0.5
+
+
+LOSSES = re.compile(r"\b(?:prejuizo|perd\w+|lost|lose|losing|multa|tuve que pagar|tivemos que pagar|paguei|pague|tiramos|sobrar|conserto|arreglo|guincho|se nos|cost us|custou|costo)\b")
 
 
 def _money_span(plain: str, start: int, end: int, priced: set[tuple[int, int]]) -> tuple[int, int]:
@@ -280,8 +283,9 @@ def _runs(plain: str) -> Iterator[tuple[int, int]]:
 
 
 REFUSES = re.compile(r"\b(?:nao (?:me )?(?:chama|mand|quero|autoriz|envi|compr)\w*|remov\w+|exclu\w+|apag\w+|delete|lgpd|gdpr|stop|unsubscribe|out of office|no (?:me )?(?:escriban|manden|llamen|quiero)|cancel\w*|desmarc\w*|anular|dados|contrat\w+ (?:gente|pessoa|alguem)|hire|atendente|humano|human|pessoa)\b")
+SHORT_ANSWER = 9  # words; the whole of such an answer is what was said of the time
 DEFERS = re.compile(
-    r"\b(?:(?:so|somente|only|solo|recien) (?:em|no|na|depois|apos|em|in|after|en|despues)|me (?:procura|chama|liga)|hablame|llamame|buscame|escribeme|ping me|call me|reach out|check back|lo vemos|a gente (?:ve|conversa|fala)|deixa\w* (?:pra|para|passar)|vou esperar|esperar|dejemos(?:lo)? para|deixamos? pra|agora nao|ahora no|not now|hasta que|ate que)\b"
+    r"\b(?:(?:so|somente|only|solo|recien) (?:em|no|na|depois|apos|em|in|after|en|despues)|me (?:procura|chama|liga)|quem sabe|hablame|llamame|buscame|escribeme|ping me|call me|reach out|check back|lo vemos|a gente (?:ve|conversa|fala)|deixa\w* (?:pra|para|passar)|vou esperar|esperar|dejemos(?:lo)? para|deixamos? pra|agora nao|ahora no|not now|hasta que|ate que)\b"
 )
 
 
@@ -309,7 +313,12 @@ def timelines(text: str, *, topics: frozenset[str]) -> Iterator[Place]:
     about_meeting = bool(topics & {"preferred_times", "slots", "booked"}) or (bool(MEETS.search(plain)) and not is_asked)
     places = times(text)
     if is_asked:
-        if places:
+        clause = re.split(r"[.;!?\n]", text)[0].strip()
+        short = 0 < len(clause.split()) <= SHORT_ANSWER
+        if (places or hurry) and short and not re.search(r"\b(?:mas|pero|but|nao|no|reuniao|reunion|call)\b", level(clause)):
+            at = text.index(clause)
+            yield at, at + len(clause), 0.8
+        elif places:
             last = re.search(r"\b(?:la pr?a|la para|quiza|talvez|ou seja)\b", plain)
             yield *(places[-1] if last else places[0]), 0.85
         elif hurry:
@@ -365,7 +374,7 @@ def decides(text: str, *, is_asked: bool) -> Iterator[tuple[bool, int, int, floa
     plain = level(text)
     other = OTHER_MUST.search(plain)
     alone = TRUE_ALONE.search(plain)
-    if alone and not other:
+    if alone and (other is None or not re.search(r"\b(?:mas|pero|but|juntos|juntas|together|tambem|tambien|acima de|also|and i|e eu)\b", plain)):
         short_me = re.fullmatch(r"(?:so|somente|apenas|solo|solamente|just|only) (?:eu|yo|me)(?: mesm[oa]| mism[oa])?|just me|only me|nobody else|no one else|by myself", alone.group())
         if not short_me or is_asked:
             yield True, alone.start(), alone.end(), 0.85
