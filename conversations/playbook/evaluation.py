@@ -4,13 +4,17 @@ A format is recognised by a row's own fields, never by `expect`, so rows without
 another format adds it to `FORMATS`.
 """
 
+import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from conversations.playbook import stages
+from conversations import guards
+from conversations.playbook import search, stages
 from conversations.playbook.model import Model
 from conversations.playbook.signals import SIGNALS
 from conversations.playbook.slots import Outcome, SlotAnswer
@@ -139,7 +143,51 @@ def _read(row: Row, model: Model | None) -> Understanding:
     )
 
 
+def _claims(row: Row, model: Model | None) -> Prediction:
+    lead = row.get("lead") or {}
+    found = guards.check(
+        row["draft"],
+        guards.Grounds(
+            now=datetime.fromisoformat(row["now"]),
+            knowledge=row["knowledge"],
+            tool_results=[_tool_result(result) for result in row.get("tool_results") or ()],
+            lead_name=lead.get("name") or "",
+            lead_message=lead.get("message") or "",
+            org=row.get("org") or "",
+            language=row.get("language") or "",
+        ),
+    )
+    return {"allowed": not found, "violations": [{"kind": str(v.kind), "text": v.text} for v in found]}
+
+
+def _tool_result(given: Mapping[str, Any]) -> guards.ToolResult:
+    """Results are objects (`ok`, `error`) or plain strings that begin with how it went."""
+    result = given["result"]
+    if isinstance(result, str):
+        return guards.ToolResult(given["tool"], result, not FAILED.match(result))
+    is_ok = bool(result.get("ok", True)) and not result.get("error") if isinstance(result, dict) else True
+    return guards.ToolResult(given["tool"], json.dumps(result, ensure_ascii=False), is_ok)
+
+
+FAILED = re.compile(r"(?i)\s*(?:err|fail|refus|taken|busy|unavail|not\b|no\b|denied)")
+
+
+def _knowledge(row: Row, model: Model | None) -> Prediction:
+    hits = _index(row["document"]).find(row["question"])
+    return {
+        "answerable": bool(hits) and hits[0].confidence >= search.ANSWERABLE,
+        "passages": [hit.passage.text for hit in hits],
+    }
+
+
+@lru_cache(maxsize=32)
+def _index(document: str) -> search.Index:
+    return search.Index(search.split(document))
+
+
 FORMATS: list[Format] = [
+    Format("claims", frozenset({"draft", "knowledge", "now"}), _claims),
+    Format("knowledge", frozenset({"question", "document"}), _knowledge),
     Format("conversation", frozenset({"messages"}), _conversation),
     Format("slots", frozenset({"text", "slots", "now"}), _slots),
     Format("message", frozenset({"text"}), _message),
@@ -159,6 +207,9 @@ class Report:
         """Compare one prediction with the row's `expect`; fields that were not predicted are left out."""
         expect = row.get("expect") or {}
         language = row.get("language") or "?"
+        if expect.get("passage") and "passages" in prediction:
+            held = any(_plain(expect["passage"]) in _plain(text) for text in prediction["passages"])
+            self._note("right passage in the first three", language, held)
         for field, wanted in expect.items():
             if field not in prediction:
                 continue
@@ -177,6 +228,12 @@ class Report:
                     self._note(f"signal {signal}", language, given[signal] == is_given)
                     self._note("signals", language, given[signal] == is_given)
                     self._flags[f"signal {signal}"][is_given, str(given[signal])] += 1
+            elif field == "violations":
+                for violation in wanted:
+                    self._note(f"violations caught: {violation['kind']}", language, _is_caught(violation, given, row["draft"]))
+                    self._note("violations caught", language, _is_caught(violation, given, row["draft"]))
+            elif field in ("allowed", "answerable"):
+                self._note(f"{field}: {'yes' if wanted else 'no'}", language, given == wanted)
             elif field == "facts":
                 self._facts(wanted, given, language)
             else:
@@ -212,6 +269,21 @@ def same_value(wanted: Any, given: Any) -> bool:
         return bool(wanted == given)
     one, other = fold(wanted), fold(given)
     return bool(one and other) and (one in other or other in one)
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.findall(r"\w+", fold(text)))
+
+
+def _is_caught(violation: Mapping[str, str], given: Sequence[Mapping[str, str]], draft: str) -> bool:
+    """The kind is right and the texts overlap in the draft."""
+    start = draft.lower().find(violation["text"].lower())
+    for other in given:
+        place = draft.find(other["text"])
+        overlaps = place < start + len(violation["text"]) and start < place + len(other["text"])
+        if other["kind"] == violation["kind"] and overlaps:
+            return True
+    return False
 
 
 def _count(answers: Mapping[str, int] | Sequence[str], stage: str) -> int:

@@ -50,5 +50,16 @@ def _rows(path: Path) -> list[dict[str, Any]]:
             raise CommandError(f"{path}, line {number}: not JSON ({error})") from error
         if not isinstance(row, dict):
             raise CommandError(f"{path}, line {number}: not an object")
+        if "doc_set" in row:
+            row["document"] = _document(path, row)
         rows.append(row)
     return rows
+
+
+def _document(path: Path, row: dict[str, Any]) -> str:
+    """The text a knowledge question is about: it lies beside the questions."""
+    document = path.parent / f"{Path(str(row['doc_set'])).name}.txt"
+    try:
+        return document.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"{row.get('id')}: {document.name} cannot be read: {error.strerror}") from error
