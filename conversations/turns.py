@@ -85,9 +85,7 @@ def open_turn(conversation_id: int) -> Opened | None:
         conversation = Conversation.objects.select_for_update().get(pk=conversation_id)
         number = Number.objects.get(pk=conversation.number_id)
         agent = settings_of.number(number)
-        newest = unanswered(conversation).last()
-        if newest is None and conversation.owner == Conversation.Owner.AI and intake.rewind(conversation):
-            newest = unanswered(conversation).last()
+        newest = newest_owed(conversation)
         if newest is None:
             return None
         now = timezone.now()
@@ -146,6 +144,14 @@ def unanswered(conversation: Conversation) -> QuerySet[Message]:
         .exclude(kind__in=intake.NO_TURN)
         .order_by("seq")
     )
+
+
+def newest_owed(conversation: Conversation) -> Message | None:
+    """The newest message the AI owes an answer to, also for words that were withdrawn. The row must be locked."""
+    newest = unanswered(conversation).last()
+    if newest is None and conversation.owner == Conversation.Owner.AI and intake.rewind(conversation):
+        newest = unanswered(conversation).last()
+    return newest
 
 
 def newest_unanswered(conversation: Conversation) -> int | None:
@@ -268,8 +274,10 @@ def died(conversation_id: int, reason: str) -> None:
     """The turn's late work was given up: its turn has failed, and a person is called. Safe to repeat."""
     with transaction.atomic():
         conversation = Conversation.objects.select_for_update().filter(pk=conversation_id).first()
-        newest = unanswered(conversation).last() if conversation is not None else None
-        if conversation is None or newest is None or conversation.owner != Conversation.Owner.AI:
+        if conversation is None or conversation.owner != Conversation.Owner.AI:
+            return
+        newest = newest_owed(conversation)
+        if newest is None:
             return
         turn, _ = Turn.objects.get_or_create(
             conversation=conversation, up_to_seq=newest.seq, epoch=conversation.epoch, defaults={"reason": reason[:80]}

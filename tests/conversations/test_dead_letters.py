@@ -2,7 +2,7 @@
 
 import pytest
 
-from conversations import invariants, media, sending, turns, wording
+from conversations import intake, invariants, media, sending, turns, wording
 from conversations.models import MediaAsset, Message, Number, Turn
 from conversations.ports import Draft, Media, MessageKind, Uncertain
 from conversations.replies import is_stuck
@@ -38,6 +38,17 @@ def test_a_turn_that_dies_although_it_was_answered_calls_nobody(number: Number) 
     turns.died(the_conversation().pk, "OperationalError")
     assert the_conversation().needs_person_since is None
     assert Turn.objects.get().state == Turn.State.APPLIED
+
+
+def test_a_turn_that_dies_owing_an_answer_that_was_withdrawn_calls_a_person(number: Number) -> None:
+    arrive(number, incoming("Oi"))
+    turn(the_conversation())
+    intake.take_over(the_conversation(), person_id=1, source="inbox")
+    intake.give_back(the_conversation(), person_id=1)
+    assert ours() == [("cancelled", "ok")]
+    turns.died(the_conversation().pk, "did not come to an end in 8 tries")
+    assert the_conversation().needs_reason == "ai_failed"
+    assert sorted(Turn.objects.values_list("state", flat=True)) == ["applied", "failed"]
 
 
 def test_a_frozen_brain_writes_nothing_after_its_turn_has_died(number: Number) -> None:
