@@ -28,7 +28,7 @@ class Pace:
     closed_pause: timedelta
     shift: timedelta
     past_lease: timedelta
-    hit_seconds: float  # between two armed failpoints
+    hit_seconds: float  # between two armed failpoints; more of them, and rows die of tries that were all cut short
     strike_seconds: tuple[float, float]  # between two blows from outside
 
     @property
@@ -40,13 +40,13 @@ QUICK = Pace(
     "quick", lease=timedelta(seconds=4), renew_every=timedelta(seconds=1), fresh=timedelta(seconds=2),
     call=timedelta(seconds=4), verdict_after=timedelta(seconds=16), verdict_latest=timedelta(seconds=90),
     look_every=timedelta(seconds=2), pause=timedelta(seconds=1), closed_pause=timedelta(seconds=2),
-    shift=timedelta(seconds=15), past_lease=timedelta(seconds=2), hit_seconds=0.8, strike_seconds=(2.0, 6.0),
+    shift=timedelta(seconds=15), past_lease=timedelta(seconds=2), hit_seconds=2.0, strike_seconds=(4.0, 10.0),
 )  # fmt: skip
 PRODUCTS_OWN = Pace(
     "own", lease=timedelta(seconds=15), renew_every=timedelta(seconds=5), fresh=timedelta(seconds=3),
     call=timedelta(seconds=30), verdict_after=timedelta(seconds=120), verdict_latest=timedelta(minutes=30),
     look_every=timedelta(seconds=15), pause=timedelta(seconds=10), closed_pause=timedelta(seconds=30),
-    shift=timedelta(seconds=45), past_lease=timedelta(seconds=7), hit_seconds=2.5, strike_seconds=(5.0, 15.0),
+    shift=timedelta(seconds=45), past_lease=timedelta(seconds=7), hit_seconds=5.0, strike_seconds=(10.0, 30.0),
 )  # fmt: skip
 PACES = {pace.name: pace for pace in (QUICK, PRODUCTS_OWN)}
 

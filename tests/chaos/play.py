@@ -25,7 +25,7 @@ FAULTS = {
 }  # fmt: skip
 SURE_FAULTS = (SendFault.HANG_AFTER, SendFault.HANG_BEFORE, SendFault.ERROR_AFTER)  # so that a short run has them too
 BURST = 4  # messages one lead writes at once, at most
-FOCUS_SHARE = 0.7  # of the armed failpoints
+FOCUS_SHARE, FOCUS_SECONDS = 0.7, 0.8  # of the armed failpoints; between two
 PEOPLE = 3  # of the company, who take conversations over
 TAKEOVER_SECONDS = (0.1, 0.6)
 OWNED_SECONDS = 1.0
@@ -255,7 +255,7 @@ def strike_often(stage: Stage, plan: Plan, ended: threading.Event) -> None:
 
 def arm_often(stage: Stage, plan: Plan, ended: threading.Event) -> None:
     dice = random.Random(f"failpoints {plan.seed}")
-    while not ended.wait(plan.pace.hit_seconds):
+    while not ended.wait(FOCUS_SECONDS if plan.focus else plan.pace.hit_seconds):
         if plan.focus and dice.random() < FOCUS_SHARE:
             stage.arms.freeze_at(dice.choice(plan.focus))
         else:
