@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-PROGRAMS = ["ground", "ack", "work", "replies", "ownership"]
+PROGRAMS = ["ground", "ack", "work", "replies", "ownership", "scale"]
 
 
 def main() -> int:
