@@ -108,12 +108,19 @@ def _claims(draft: str, plain: str, sources: Sources, grounds: Grounds) -> Itera
     ]
     yield from of_numbers
     yield from ((Kind.LINK, place) for place in claims.unsupported_links(plain, sources))
-    yield from ((Kind.NAME, place) for place in claims.unknown_names(draft, sources, lead=grounds.lead_name, org=grounds.org))
+    yield from (
+        (Kind.NAME, place) for place in claims.unknown_names(draft, sources, lead=grounds.lead_name, org=grounds.org)
+    )
     yield from ((Kind.BOOKING, place) for place in _bookings(plain, grounds.tool_results))
     yield from ((Kind.PROMISE, place) for place in _promises(plain, sources))
     yield from ((Kind.INSTRUCTION_LEAK, place) for place in _leaks(plain))
     yield from ((Kind.LANGUAGE, place) for place in _other_language(draft, bare, grounds))
-    yield from ((Kind.OTHER, place) for place in _unfounded(draft, bare, sources, taken=[place for _, place in of_numbers], lead=level(grounds.lead_name)))
+    yield from (
+        (Kind.OTHER, place)
+        for place in _unfounded(
+            draft, bare, sources, taken=[place for _, place in of_numbers], lead=level(grounds.lead_name)
+        )
+    )
 
 
 BOOKED = re.compile(
@@ -131,7 +138,11 @@ ACTS = {
 
 
 def _bookings(plain: str, results: Sequence[ToolResult]) -> Iterator[Place]:
-    done = [result.tool.lower() for result in results if result.ok and not re.search(r"list|find|search|free|avail|get_|offer|suggest", result.tool.lower())]
+    done = [
+        result.tool.lower()
+        for result in results
+        if result.ok and not re.search(r"list|find|search|free|avail|get_|offer|suggest", result.tool.lower())
+    ]
     for match in BOOKED.finditer(plain):
         sentence = claims._sentence(plain, match.start())
         before = plain[max(0, match.start() - 45) : match.start()]
@@ -157,14 +168,20 @@ PROMISE = re.compile(
     r"(?:te|lhe|le|you) (?:liga|ligam|ligo|ligamos|retorna|retornam|retorno|retornamos|llama|llaman|llamo|llamamos|llamara\w*|ligara|ligarao|chama|chamam)\b(?! (?:como|quando quiser))|(?:vai|vao|vamos|va a|van a|vamos a) (?:te |lhe |le )?(?:ligar|retornar|llamar(?:te|le)?|telefonar)|(?:will|'ll|is going to|going to) (?:call|phone|ring) you|call you back|"
     r"nada vai|nothing (?:will|can) (?:go wrong|break)|nada (?:se )?va a|(?:nao|no) (?:vai|va a|tem como|ha como|hay forma de que) (?:\w+ )?(?:dar errado|falhar|quebrar|doer|doler|fallar|romper|voltar|volver|estragar)|(?:you )?won't (?:feel|have|regret|fail|lose)|(?:voce|vc) nao (?:sente|vai sentir|vai se arrepender|perde|corre|tem)\s+(?:nada|risco|dor)|entrega(?:mos|remos)? (?:a tempo|no prazo)|on time, (?:guaranteed|no doubt)|llega(?:mos)? a tiempo|te entrego|em (?:tres|seis|dois|um|\d+) (?:mes|meses|semanas|dias) (?:voce|vc|ela|ele|tu) (?:ja )?(?:fala|toca|esta|ve|perde|ganha|recupera|sai)|in (?:\w+) (?:weeks|months|days) (?:you'll|you will|your)|en (?:\w+) (?:meses|semanas|dias) (?:ya )?(?:hablas|hablaras|estaras|recuperas|vas a)|com certeza,? (?:voce|vai|sera|vamos|da)|(?:pode|puedes?|can) (?:sair|cancelar|salir|leave|cancel) (?:na hora|quando quiser|cuando quiera\w*|any ?time)|sem precisar avisar|without notice|sin avisar)\b)"
 )
-STRENGTHENS = re.compile(r"nunca|never|de jeito|em hipotese|para sempre|pra sempre|nada|nothing|sem |sin |without|zero|no risk")
-DENIES_PROMISE = re.compile(r"\b(?:nao (?:posso|consigo|tenho como|da para|da pra|podemos|conseguimos|prometo|garanto|garantimos|prometemos|ha)|no (?:puedo|podemos|prometo|garantizo|guarantee)|can't|cannot|can not|don't|do not|won't be able|impossible|nao e possivel|sem (?:poder|como)|quem (?:decide|aprova)|quer que|se quiser|posso|podemos|caso|depende|sujeit[oa]|subject to|would you like|quieres que|quiere que|prefere que|pedir (?:para|pra|que)|peco (?:para|que)|ninguem pode|nadie puede|no one can)\b")
+STRENGTHENS = re.compile(
+    r"nunca|never|de jeito|em hipotese|para sempre|pra sempre|nada|nothing|sem |sin |without|zero|no risk"
+)
+DENIES_PROMISE = re.compile(
+    r"\b(?:nao (?:posso|consigo|tenho como|da para|da pra|podemos|conseguimos|prometo|garanto|garantimos|prometemos|ha)|no (?:puedo|podemos|prometo|garantizo|guarantee)|can't|cannot|can not|don't|do not|won't be able|impossible|nao e possivel|sem (?:poder|como)|quem (?:decide|aprova)|quer que|se quiser|posso|podemos|caso|depende|sujeit[oa]|subject to|would you like|quieres que|quiere que|prefere que|pedir (?:para|pra|que)|peco (?:para|que)|ninguem pode|nadie puede|no one can)\b"
+)
 
 
 def _promises(plain: str, sources: Sources) -> Iterator[Place]:
     for match in PROMISE.finditer(plain):
         before = re.split(r"[.!?;]", plain[: match.start()])[-1]
-        denied = re.search(r"\b(?:nao|no|not|sem|never)\s+(?:\w+\s+){0,2}$", before) and not STRENGTHENS.match(match.group())
+        denied = re.search(r"\b(?:nao|no|not|sem|never)\s+(?:\w+\s+){0,2}$", before) and not STRENGTHENS.match(
+            match.group()
+        )
         if DENIES_PROMISE.search(before[-60:]) or denied:
             continue
         if claims._sentence(plain, match.start()).rstrip().endswith("?"):
@@ -174,7 +191,10 @@ def _promises(plain: str, sources: Sources) -> Iterator[Place]:
             continue
         sentence = claims._sentence(plain, match.start())
         start = plain.rfind(sentence.strip()[:20], 0, match.start() + 20)
-        yield (max(start, 0) if start <= match.start() else match.start()), min(len(plain), max(match.end(), max(start, 0) + len(sentence.rstrip())))
+        yield (
+            (max(start, 0) if start <= match.start() else match.start()),
+            min(len(plain), max(match.end(), max(start, 0) + len(sentence.rstrip()))),
+        )
 
 
 LEAK = re.compile(
@@ -183,7 +203,9 @@ LEAK = re.compile(
     r"(?:seu|sua|tu|su|your|o|the|el|la|com|con) (?:score|pontuacao|puntaje|puntuacion|lead score|qualificacao|calificacion|nota de (?:lead|qualificacao))|(?:\d+|[a-z]+) (?:pontos|puntos|points)\b[^.!?]{0,40}\b(?:qualific\w+|calific\w+|qualif\w+|score|lead|faltam|falta)|sumar puntos|somar pontos|(?:qualificad|calificad|qualified)\w* (?:como|as) (?:lead|quente|hot)|(?:para|pra|to|ser|be|become|get) (?:ser )?(?:qualificad[oa]|calificad[oa]|qualified)\b|(?:lead|leads) (?:quente|frio|qualificad\w+|passa|score|caliente)|ficha (?:de|do) lead|o lead\b|passa de \d+ na|na (?:sua )?qualificacao|tu calificacion|"
     r"(?:\w+ )?(?:etapas?|stages?|fases?|pasos)\s*:?\s*(?:situa\w+|problem\w*)|(?:segunda|primeira|terceira|proxima|second|first|next|segunda|primera|cada|essa|each|estagio|etapa) (?:etapa|stage|estagio|fase) (?:do|da|de|of|del|antes|before)? ?(?:roteiro|script|spin|qualific\w+|funil|funnel|playbook|guion)?|(?:etapa|estagio|stage|fase) (?:de )?(?:situac\w+|problem\w*|implic\w+|necesidad|need|spin)|(?:no|meu|segundo o|sigo um|sigo o|my|the|i follow an?|sigo un|mi) (?:roteiro|script|guion|playbook|fluxo interno|internal flow)\b|campo de orcamento|(?:nao devo|nao posso|no debo|i must not|i'm not allowed to|never) (?:revelar|reveal|mencionar|mention|decir|hablar de precios|falar de preco)|coletar (?:duas|2|tres|mais) respostas|ferramentas? (?:book|list|get)_|(?:book|list|get|create)_[a-z]+|tokens?\b(?= de)|temperatur[ae] do modelo|modelo de linguagem (?:gpt|gemini)|gemini|chatgpt|gpt-)"
 )
-LEAK_DENIED = re.compile(r"\b(?:nao (?:posso|consigo|comento|compartilho|falo|revelo|abro|divulgo)|no (?:puedo|comparto|comento|revelo|hablo)|can't|cannot|don't|won't|not able to|prefiro nao|prefiero no|i'd rather not)\b[^.!?]{0,45}$")
+LEAK_DENIED = re.compile(
+    r"\b(?:nao (?:posso|consigo|comento|compartilho|falo|revelo|abro|divulgo)|no (?:puedo|comparto|comento|revelo|hablo)|can't|cannot|don't|won't|not able to|prefiro nao|prefiero no|i'd rather not)\b[^.!?]{0,45}$"
+)
 
 
 def _leaks(plain: str) -> Iterator[Place]:
@@ -197,9 +219,15 @@ def _leaks(plain: str) -> Iterator[Place]:
 
 
 FUNCTION_WORDS: Mapping[str, frozenset[str]] = {
-    "pt": frozenset("nao voce voces uma um em do dos das ao aos seu sua seus suas isso tambem ate tem temos ou pra com sao nosso nossa os pelo pela essa esse hoje pode mas fica ja muito bem qual quais posso quer sim depois mesmo mais na nas da e o aula antes ainda tudo esta foi".split()),
-    "es": frozenset("el los las y en con una un su usted ustedes pero hay tiene tienen puede puedes muy lo al del le nuestro nuestra donde cual hasta hoy gracias si es son tu te que esta manana clase cuando mas todo sin cada".split()),
-    "en": frozenset("the is are and you your our we of to for with it that this can per have has will on at be from by not what how would which do does there here they if or as an i'm it's you're we're please day".split()),
+    "pt": frozenset(
+        "nao voce voces uma um em do dos das ao aos seu sua seus suas isso tambem ate tem temos ou pra com sao nosso nossa os pelo pela essa esse hoje pode mas fica ja muito bem qual quais posso quer sim depois mesmo mais na nas da e o aula antes ainda tudo esta foi".split()
+    ),
+    "es": frozenset(
+        "el los las y en con una un su usted ustedes pero hay tiene tienen puede puedes muy lo al del le nuestro nuestra donde cual hasta hoy gracias si es son tu te que esta manana clase cuando mas todo sin cada".split()
+    ),
+    "en": frozenset(
+        "the is are and you your our we of to for with it that this can per have has will on at be from by not what how would which do does there here they if or as an i'm it's you're we're please day".split()
+    ),
 }
 SHARED = frozenset("e o a es te que de no se me la para por como esta todo mas sim si do as na da".split())
 
@@ -214,12 +242,18 @@ def language_of(text: str) -> str:
 
 def _hits(text: str) -> dict[str, float]:
     words = re.findall(r"[a-z']+", text)
-    return {name: sum((0.4 if word in SHARED else 1.0) for word in words if word in listed) for name, listed in FUNCTION_WORDS.items()}
+    return {
+        name: sum((0.4 if word in SHARED else 1.0) for word in words if word in listed)
+        for name, listed in FUNCTION_WORDS.items()
+    }
 
 
 def _spelling(text: str) -> dict[str, float]:
     """What the signs of a text as written say of its language."""
-    return {name: sum(weight * len(pattern.findall(text)) for pattern, weight in listed) for name, listed in SPELLING.items()}
+    return {
+        name: sum(weight * len(pattern.findall(text)) for pattern, weight in listed)
+        for name, listed in SPELLING.items()
+    }
 
 
 SPELLING = {
@@ -261,7 +295,9 @@ ADVICE = re.compile(
 RUNS_DOWN = re.compile(
     r"\b(?:vive(?:m)? (?:\w+ndo)|de segunda linha|porcaria|pessim[oa]s?|pior(?:es)? que|horrivel|nao presta\w*|golpe|enganam?|engana os|reclamac\w+ (?:deles|contra)|nao confie|cuidado(?: com)?,? (?:a|o|com|porque)|quebra(?:m)? (?:facil|sempre|toda hora)|estraga\w* rapido|malissim[oa]s?|peor(?:es)? que|estafa\w*|no confie|se rompe|queima em|são ruins|sao ruins|nao sao (?:serios|confiaveis|boas)|terrible|awful|a scam|rip-?off|worse than|garbage|unreliable|don't trust|cheap quality|breaks? (?:down )?(?:easily|all the time)|keeps? (?:losing|failing|breaking)|melhor(?:es)? (?:do que|que) (?:a|o|os|as|eles|qualquer)|better than (?:them|any|the)|mejor que)\b"
 )
-VERBS = frozenset("atend aceit trabal fazem inclu tiene acept hacem ofrec offer accep cover deliv entre funci abrem abrim vende servi preci".split())
+VERBS = frozenset(
+    "atend aceit trabal fazem inclu tiene acept hacem ofrec offer accep cover deliv entre funci abrem abrim vende servi preci".split()
+)
 ASSERTS = re.compile(
     r"\b(?:sim|si|yes|temos|aceitamos|atendemos|fazemos|oferecemos|entregamos|trabalhamos com|inclui|incluye|includes|cobre|cubre|covers|chega|llega|somos|e especializad\w+|possu\w+|tenemos|aceptamos|hacemos|ofrecemos|entregamos|trabajamos con|we (?:have|offer|accept|do|deliver|take|provide|work|ship|cover|also)|there is|there's|tem|ja (?:esta|vem)|vem com|viene con|comes with|integra\w*|certificad\w+|especialista\w*|premiad\w+|lider|maior(?:es)?|mais de \d+|award|certified|pioneir\w+|exclusiv\w+|selo|reconhecid\w+)\b"
 )
@@ -270,7 +306,9 @@ CAREFUL = re.compile(
 )
 NEGATION = re.compile(r"\b(?:nao|no|not|nem|nunca|never|n't|sem|sin|without|so|apenas|solo|only)\b")
 IN_THE = re.compile(r"\bno\b")  # "in the" in Portuguese
-KNOWN_NEGATION = re.compile(r"\b(?:nao|no|not|nunca|never|does not|doesn't|don't)\b(?! (?:cartao|pix|centro|plano|servico|site|mes|ano|imovel|sabado|domingo))")
+KNOWN_NEGATION = re.compile(
+    r"\b(?:nao|no|not|nunca|never|does not|doesn't|don't)\b(?! (?:cartao|pix|centro|plano|servico|site|mes|ano|imovel|sabado|domingo))"
+)
 
 
 UNKNOWN_PROPER = re.compile(r"(?<![\w./@-])(?:[A-Z]{2,}\d*|[A-Z][a-zà-ú]{2,})(?![\w@])")
@@ -321,8 +359,17 @@ def _unfounded(draft: str, plain: str, sources: Sources, *, taken: Sequence[Plac
             continue
         unknown = about - known - stems(sources.said)
         heard = " ".join(sources.quotable)
-        strangers = [m for m in UNKNOWN_PROPER.finditer(draft[place[0] : place[1]]) if m.start() and not re.search(rf"\b{re.escape(level(m.group()))}\b", heard)]
-        if strangers and ASSERTS.search(sentence) and not denies and not all(level(m.group()) in claims.COMMON_CAPITALS or level(m.group()) in lead for m in strangers):
+        strangers = [
+            m
+            for m in UNKNOWN_PROPER.finditer(draft[place[0] : place[1]])
+            if m.start() and not re.search(rf"\b{re.escape(level(m.group()))}\b", heard)
+        ]
+        if (
+            strangers
+            and ASSERTS.search(sentence)
+            and not denies
+            and not all(level(m.group()) in claims.COMMON_CAPITALS or level(m.group()) in lead for m in strangers)
+        ):
             yield place
             continue
         said_only = (about & stems(sources.said)) - known
@@ -341,10 +388,28 @@ def _follows_any(value: float, plain: str, sources: Sources) -> bool:
 def _denied_in_knowledge(about: frozenset[str], sources: Sources) -> bool:
     """The knowledge says no to it, and the draft does not."""
     for text in sources.quotable:
-        text = IN_THE.sub(" ", text) if language_of(text) != "es" else text
-        for piece in re.split(r"[.;]\s*", text):
+        told = IN_THE.sub(" ", text) if language_of(text) != "es" else text
+        for piece in re.split(r"[.;]\s*", told):
             if (no := KNOWN_NEGATION.search(piece)) and (denied := stems(piece[no.end() :])):
-                strong = {stem for stem in denied if stem not in {"atend", "traba", "aceit", "faz", "fazem", "inclu", "tem", "venda", "serve", "accep", "offer", "ofere"}}
+                strong = {
+                    stem
+                    for stem in denied
+                    if stem
+                    not in {
+                        "atend",
+                        "traba",
+                        "aceit",
+                        "faz",
+                        "fazem",
+                        "inclu",
+                        "tem",
+                        "venda",
+                        "serve",
+                        "accep",
+                        "offer",
+                        "ofere",
+                    }
+                }
                 if strong and strong <= about:
                     return True
     return False
@@ -362,8 +427,8 @@ def _manners(draft: str, plain: str, grounds: Grounds) -> Iterator[Found]:
             start = match.start() + len(match.group()) - len(match.group().lstrip())
             yield Kind.REPEATED, (start, match.end())
     for topic in grounds.forbidden:
-        words = level(topic).strip()
-        if words and (match_topic := re.search(rf"(?<!\w){re.escape(words)}", plain)):
+        named = level(topic).strip()
+        if named and (match_topic := re.search(rf"(?<!\w){re.escape(named)}", plain)):
             yield Kind.FORBIDDEN, match_topic.span()
 
 

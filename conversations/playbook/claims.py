@@ -7,7 +7,7 @@ from them by arithmetic ("10 × 78", "350 + 480", a price in instalments) are su
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import combinations
 
 from conversations.playbook import dates
@@ -16,6 +16,8 @@ from conversations.playbook.fact_words import FIRST_NAMES
 from conversations.playbook.money import FREE, Number, amounts, level, numbers, shares
 
 Place = tuple[int, int]
+HOURS_LISTED = re.compile(r"(?<=h) [eyo] (?=\d{1,2}\s?h)|(?<=:\d\d) [eyo] (?=\d)")  # two hours, not an hour and minutes
+LEAST_BARE_PRICE = 20  # a smaller number without a currency is a count
 FULL_DAY = 24  # hours; fewer, written "9h", are a time of the day
 CENT = 0.011
 MOST_PRICES = 10  # sums of three are tried among so many
@@ -27,32 +29,74 @@ UNITS = {
     "month": r"mes|meses|months?", "year": r"anos?|years?",
 }  # fmt: skip
 MINUTES_IN = {"minute": 1, "hour": 60, "day": 1_440, "week": 10_080, "month": 43_200, "year": 525_600}
-UNIT = re.compile(r"\s*-?\s*(?:(?:business|working|rush|calendar|full|school)\s+)?(?:" + "|".join(f"(?P<{name}>(?:{words}))" for name, words in UNITS.items()) + r")\b(?!\s*(?:da|de la|of the)\s)")
-LINK = re.compile(r"(?:https?://)?(?:www\.)?(?:[a-z0-9-]+\.)+[a-z]{2,}(?:\.[a-z]{2})?(?:/[^\s,;!?)\]}\"'>]*)?|[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+UNIT = re.compile(
+    r"\s*-?\s*(?:(?:business|working|rush|calendar|full|school)\s+)?(?:"
+    + "|".join(f"(?P<{name}>(?:{words}))" for name, words in UNITS.items())
+    + r")\b(?!\s*(?:da|de la|of the)\s)"
+)
+LINK = re.compile(
+    r"(?:https?://)?(?:www\.)?(?:[a-z0-9-]+\.)+[a-z]{2,}(?:\.[a-z]{2})?(?:/[^\s,;!?)\]}\"'>]*)?|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+)
 NOT_LINK = re.compile(r"^(?:\d|[a-z]\.[a-z]\.?$|(?:dr|dra|sr|sra|prof|etc|ex|obs|ltda)\.)")
 HALF = re.compile(r"\b(?:metade|mitad|half(?! past| an| a)|un tercio|um terco|a third|em dobro|o dobro|the double)\b")
-FROM_PRICE = re.compile(r"\b(?:a partir d[eo]|desde|from|starting (?:at|from)|starts? at|comeca\w* (?:em|de|por)|minimo de|parte de|partem de|por volta de|cerca de|aprox\w*|em media|around|about)\s*(?:r\$|us\$|\$|€|£)?\s*$")
-HEDGE = re.compile(r"\b(?:a partir|desde|from|start\w*|comec\w+|empiez\w+|comienz\w+|inici\w+|parte\w*|vari\w+|depend\w+|minim\w+|base|menos|least|arranc\w+|ao menos|em media|cerca|around|about|aprox\w*|average)\b")
-EVERYWHERE = re.compile(r"\b(?:qualquer|todos? os|todas as|sempre|any|every|always|cualquier|todos los|todas las|siempre)\b")
+FROM_PRICE = re.compile(
+    r"\b(?:a partir d[eo]|desde|from|starting (?:at|from)|starts? at|comeca\w* (?:em|de|por)|minimo de|parte de|partem de|por volta de|cerca de|aprox\w*|em media|around|about)\s*(?:r\$|us\$|\$|€|£)?\s*$"
+)
+HEDGE = re.compile(
+    r"\b(?:a partir|desde|from|start\w*|comec\w+|empiez\w+|comienz\w+|inici\w+|parte\w*|vari\w+|depend\w+|minim\w+|base|menos|least|arranc\w+|ao menos|em media|cerca|around|about|aprox\w*|average)\b"
+)
+EVERYWHERE = re.compile(
+    r"\b(?:qualquer|todos? os|todas as|sempre|any|every|always|cualquier|todos los|todas las|siempre)\b"
+)
 INSTALMENTS = re.compile(r"\b(\d{1,2}|[a-z]+)\s?(?:x|vezes|parcelas|cuotas|instal+ments|pagos|veces)\b")
-PRICE_CUE = re.compile(r"\b(?:custa\w*|cuesta\w*|sai\w*|sale\w*|fica\w*|queda\w*|por|cost\w*|is|price|preco|valor|total|dá|da|som\w+|are|be|taxa|fee|e|es|seria\w*|cobr\w+|pag\w+|contra|mais|more|mas|faco|faz\w*|anual\w*|mensal\w*|mensual\w*)\W+(?:(?:so|uns|unos|about|around|de|em|just|apenas|por|a)\s+)*$")
+PRICE_CUE = re.compile(
+    r"\b(?:custa\w*|cuesta\w*|sai\w*|sale\w*|fica\w*|queda\w*|por|cost\w*|is|price|preco|valor|total|dá|da|som\w+|are|be|taxa|fee|e|es|seria\w*|cobr\w+|pag\w+|contra|mais|more|mas|faco|faz\w*|anual\w*|mensal\w*|mensual\w*)\W+(?:(?:so|uns|unos|about|around|de|em|just|apenas|por|a)\s+)*$"
+)
 SEASONS = re.compile(
     r"\b(?:natal|navidad|christmas|ano novo|new year'?s?|ano nuevo|carnaval|pascoa|pascua|easter|vespera|black friday|fim do mes|fin de mes|end of the month|fim do ano|fin de ano|end of the year|semana que vem|next week|proxima semana|semana que viene|proximo mes|mes que vem|next month|na mesma hora|same day|mesmo dia|mismo dia|feriados?|holidays?|feriado)\b"
 )
-DAY_NAMES = {0: "segunda|lunes|monday", 1: "terca|martes|tuesday", 2: "quarta|miercoles|wednesday", 3: "quinta|jueves|thursday", 4: "sexta|viernes|friday", 5: "sabado|saturday", 6: "domingo|sunday"}
-DAY_RANGE = re.compile(r"\b(" + "|".join(DAY_NAMES.values()) + r")s?(?:-feira)?\s*(?:a|ate|to|through|-|–|al|hasta|e)\s*(?:la |el |o )?(" + "|".join(DAY_NAMES.values()) + r")s?\b")
-DAY_NAME = re.compile(r"\b(" + "|".join(DAY_NAMES.values()) + r")s?(?:-feiras?)?\b(?!\s+(?:linha|opcao|via|mao|vez|aula|etapa|parcela|opcion|parte|geracao))")
-EVERY_DAY = re.compile(r"\b(?:todos os dias|todo dia|every day|daily|todos los dias|7 dias (?:por|da|de la) semana|seven days a week|24/7|diariamente)\b")
-WORKDAYS = re.compile(r"\b(?:dias? uteis|dias? habiles|weekdays|business days|working days|dia de semana|dias de semana)\b")
+DAY_NAMES = {
+    0: "segunda|lunes|monday",
+    1: "terca|martes|tuesday",
+    2: "quarta|miercoles|wednesday",
+    3: "quinta|jueves|thursday",
+    4: "sexta|viernes|friday",
+    5: "sabado|saturday",
+    6: "domingo|sunday",
+}
+DAY_RANGE = re.compile(
+    r"\b("
+    + "|".join(DAY_NAMES.values())
+    + r")s?(?:-feira)?\s*(?:a|ate|to|through|-|–|al|hasta|e)\s*(?:la |el |o )?("
+    + "|".join(DAY_NAMES.values())
+    + r")s?\b"
+)
+DAY_NAME = re.compile(
+    r"\b("
+    + "|".join(DAY_NAMES.values())
+    + r")s?(?:-feiras?)?\b(?!\s+(?:linha|opcao|via|mao|vez|aula|etapa|parcela|opcion|parte|geracao))"
+)
+EVERY_DAY = re.compile(
+    r"\b(?:todos os dias|todo dia|every day|daily|todos los dias|7 dias (?:por|da|de la) semana|seven days a week|24/7|diariamente)\b"
+)
+WORKDAYS = re.compile(
+    r"\b(?:dias? uteis|dias? habiles|weekdays|business days|working days|dia de semana|dias de semana)\b"
+)
 ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2}))?")
-ROUND_CLOCK = re.compile(r"\b(?:24 ?(?:h|horas?|hours?)(?: por dia| ao dia| al dia| a day)?|24/7|meia-noite|medianoche|midnight|around the clock|dia e noite)\b")
+ROUND_CLOCK = re.compile(
+    r"\b(?:24 ?(?:h|horas?|hours?)(?: por dia| ao dia| al dia| a day)?|24/7|meia-noite|medianoche|midnight|around the clock|dia e noite)\b"
+)
 
 PROPER = re.compile(r"(?<![\w@./-])[A-ZÁÉÍÓÚÂÊÔÃÕÇ][a-záéíóúâêôãõçñüà]+(?:-[A-Z][a-zà-ú]+)?(?![\w@]|\.\w)")
 PERSON_BEFORE = re.compile(
     r"(?:\b(?:dr|dra|sr|sra|srta|prof|profa|mr|mrs|ms)\.?|\b(?:doutora?|doctora?|professora?|profesora?|teacher|guide|coach|seu|dona|don|dona|tecnic[oa]|consultora?|corretora?|vendedora?|gerente|atendente|especialista|asesora?|colega|specialist|agent|manager|named|chamad[oa]|llamad[oa]|se chama|se llama|nome e|name is|nosso|nossa|nuestro|nuestra))\s+$"
 )
-ARTICLE_BEFORE = re.compile(r"(?:^|\s)(?:o|a|el|la|do|da|del|pelo|pela|ao|com|con|by|with|y|e|and|don|las da|las dicta|va|is|es|ask for|see)\s+$")
-OPENS = re.compile(r"^\W*(?:oi|ola|hola|hi|hello|hey|claro|imagina|perfeito|perfecto|certo|sim|si|yes|no|nao|sure|otimo|listo|feito|bom dia|boa tarde|boa noite|obrigad[oa]|gracias|thanks|thank you|de nada|prazer|combinado|pronto|prontinho|fique a vontade|beleza|good morning|welcome|bem-vind[oa]|desculpa|sorry|entendi|entiendo|puxa)?[\s,]*$")
+ARTICLE_BEFORE = re.compile(
+    r"(?:^|\s)(?:o|a|el|la|do|da|del|pelo|pela|ao|com|con|by|with|y|e|and|don|las da|las dicta|va|is|es|ask for|see)\s+$"
+)
+OPENS = re.compile(
+    r"^\W*(?:oi|ola|hola|hi|hello|hey|claro|imagina|perfeito|perfecto|certo|sim|si|yes|no|nao|sure|otimo|listo|feito|bom dia|boa tarde|boa noite|obrigad[oa]|gracias|thanks|thank you|de nada|prazer|combinado|pronto|prontinho|fique a vontade|beleza|good morning|welcome|bem-vind[oa]|desculpa|sorry|entendi|entiendo|puxa)?[\s,]*$"
+)
 COMMON_CAPITALS = frozenset(
     "pix whatsapp instagram google facebook youtube excel gmail zoom meet teams brasil brazil deus dios god internet wifi cnpj mei cpf natal pascoa carnaval ok sim nao janeiro fevereiro marco abril maio junho julho agosto setembro outubro novembro dezembro monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september october november december english portuguese spanish portugues espanol ingles mercado visa mastercard sus enem".split()
 )
@@ -102,17 +146,23 @@ def unsupported_money(draft: str, sources: Sources) -> Iterator[Place]:
         said = _amount_values([sources.said])
         if any(abs(amount.value - value) < CENT for value in said) and "?" in draft[amount.end :]:
             continue
-        if not _follows(amount.value, known, counts) and not _is_share(amount.value, known, counts, rates=rates):
+        follows = _follows(amount.value, known, counts) or _is_share(amount.value, known, counts, rates=rates)
+        if not follows or _told_as_fixed(draft, amount.start, amount.value, sources=sources):
             yield amount.start, amount.end
-        elif _told_as_fixed(draft, amount.start, amount.end, amount.value, sources=sources):
-            yield amount.start, amount.end
-    for match in re.finditer(r"\b(?:metade|mitad|half)\s*(?:do|del|of the|el|of|the) (?:preco|valor|price|precio|cost|costo)", draft):
+    for match in re.finditer(
+        r"\b(?:metade|mitad|half)\s*(?:do|del|of the|el|of|the) (?:preco|valor|price|precio|cost|costo)", draft
+    ):
         if not any(HALF.search(text) for text in sources.quotable):
             yield match.span()
     allowed = [n for text in sources.quotable for n in _instalments(text)]
     for match in INSTALMENTS.finditer(draft):
         count = _small(match.group(1))
-        if count > 1 and not re.match(r"\s*(?:por|a|per) (?:semana|mes|week|dia)", draft[match.end() :]) and count > max(allowed, default=0) and re.search(r"parcel|juros|interes|cartao|tarjeta|card|pag|instal|cuota|divid|[xX]\b", draft):
+        if (
+            count > 1
+            and not re.match(r"\s*(?:por|a|per) (?:semana|mes|week|dia)", draft[match.end() :])
+            and count > max(allowed, default=0)
+            and re.search(r"parcel|juros|interes|cartao|tarjeta|card|pag|instal|cuota|divid|[xX]\b", draft)
+        ):
             yield match.start(), match.end()
 
 
@@ -134,7 +184,10 @@ def _claimed_amounts(draft: str, sources: Sources) -> list[_Claimed]:
         if inside or number.start in percent or number.is_doubtful or number.value < 20 or _has_unit(draft, number):
             continue
         after = draft[number.end : number.end + 14]
-        if re.match(r"\s*(?:[a-z]{4,}|m2|m²|km|kg|ml|mb|x\b|[:/]\d|%)", after) and not re.match(r"\s*(?:exact\w*|redond\w*|flat|fech\w*|por (?:mes|ano|pessoa)|mensa\w*|mensual\w*|cada|each|total|tudo|contra|mais|fixo|fijo)", after):
+        if re.match(r"\s*(?:[a-z]{4,}|m2|m²|km|kg|ml|mb|x\b|[:/]\d|%)", after) and not re.match(
+            r"\s*(?:exact\w*|redond\w*|flat|fech\w*|por (?:mes|ano|pessoa)|mensa\w*|mensual\w*|cada|each|total|tudo|contra|mais|fixo|fijo)",
+            after,
+        ):
             continue
         if PRICE_CUE.search(draft[: number.start]) and known:
             found.append(_Claimed(number.start, number.end, number.value))
@@ -149,15 +202,24 @@ def _amount_values(texts: Iterable[str]) -> set[float]:
     values: set[float] = set()
     for text in texts:
         for number in numbers(text):
-            if number.value >= 20 and not number.is_doubtful and not re.match(r"\s*(?:[a-z%]|x\b|:\d)", text[number.end :]):
+            if (
+                number.value >= LEAST_BARE_PRICE
+                and not number.is_doubtful
+                and not re.search(r"[\w:/-]$", text[: number.start])
+                and not re.match(r"\s*(?:[a-z%]|x\b|:\d)", text[number.end :])
+            ):
                 values.add(number.value)
         values.update(amount.value for amount in amounts(text) if amount.sign != "free")
     return values
 
 
 def _counts(texts: Iterable[str]) -> set[float]:
-    found = {number.value for text in texts for number in numbers(text) if 1 < number.value <= MOST_TIMES and number.value == int(number.value)}
-    return found
+    return {
+        number.value
+        for text in texts
+        for number in numbers(text)
+        if 1 < number.value <= MOST_TIMES and number.value == int(number.value)
+    }
 
 
 def _said_counts(joined: str) -> set[float]:
@@ -175,28 +237,51 @@ def _follows(value: float, known: set[float], counts: set[float]) -> bool:
     if any(abs(value - other) < CENT for other in known):
         return True
     prices = sorted(known)
-    single = {price * count for price in prices for count in counts} | {price / count for price in prices for count in counts}
+    single = {price * count for price in prices for count in counts} | {
+        price / count for price in prices for count in counts
+    }
     if any(abs(value - other) < CENT for other in single):
         return True
     for one, other in combinations(prices, 2):
         if abs(one + other - value) < CENT or abs(abs(one - other) - value) < CENT:
             return True
         for count in counts:
-            both = (one + count * other, other + count * one, count * (one + other), abs(one - count * other), abs(other - count * one), abs(one - other) * count)
+            both = (
+                one + count * other,
+                other + count * one,
+                count * (one + other),
+                abs(one - count * other),
+                abs(other - count * one),
+                abs(one - other) * count,
+            )
             if any(abs(candidate - value) < CENT for candidate in both):
                 return True
-    return any(abs(sum(three) - value) < CENT for three in combinations(prices, 3)) if len(prices) <= MOST_PRICES else False
+    return (
+        any(abs(sum(three) - value) < CENT for three in combinations(prices, 3))
+        if len(prices) <= MOST_PRICES
+        else False
+    )
 
 
 def _is_share(value: float, known: set[float], counts: set[float], *, rates: set[float]) -> bool:
     """A rate the sources give, taken of a price or of a price times a count."""
     prices = known | {price * count for price in known for count in counts}
-    return any(abs(price * part - value) < HALF_UNIT for price in prices for rate in rates for part in (rate, 1 - rate, 1 + rate))
+    return any(
+        abs(price * part - value) < HALF_UNIT
+        for price in prices
+        for rate in rates
+        for part in (rate, 1 - rate, 1 + rate)
+    )
 
 
-def _told_as_fixed(draft: str, start: int, end: int, value: float, *, sources: Sources) -> bool:
+def _told_as_fixed(draft: str, start: int, value: float, *, sources: Sources) -> bool:
     """A "from" price, or a rounded one, told as the price."""
-    told = [FROM_PRICE.search(text[: number.start]) for text in sources.quotable for number in numbers(text) if abs(number.value - value) < CENT]
+    told = [
+        FROM_PRICE.search(text[: number.start])
+        for text in sources.quotable
+        for number in numbers(text)
+        if abs(number.value - value) < CENT
+    ]
     if not told or not all(told):
         return False
     return not HEDGE.search(_sentence(draft, start))
@@ -204,13 +289,21 @@ def _told_as_fixed(draft: str, start: int, end: int, value: float, *, sources: S
 
 def _free_is_said(draft: str, place: Place, sources: Sources) -> bool:
     sentence = _sentence(draft, place[0])
-    if re.search(r"\b(?:nao|no|not|isn't)\s+(?:\w+\s+){0,2}$", draft[: place[0]]) and not re.match(r"(?:nao|no) ", draft[place[0] :]):
+    if re.search(r"\b(?:nao|no|not|isn't)\s+(?:\w+\s+){0,2}$", draft[: place[0]]) and not re.match(
+        r"(?:nao|no) ", draft[place[0] :]
+    ):
         return True
     about = stems(sentence) | stems(sources.said)
     for text in sources.quotable:
         for piece in re.split(r"[.;]\s|,\s", text):
-            if (FREE.search(piece) or re.search(r"\binclu\w+|\bsem taxa|\bno \w+ fee|\bsin tasa|\bnao cobra|\b0\b", piece)) and (about & stems(piece) or len(stems(piece)) <= 1):
-                conditional = re.search(r"\b(?:no plano|com fidelidade|para|acima|a partir|only|if|con|over|ate|within|hasta|em ate|when|se)\b", piece)
+            if (
+                FREE.search(piece)
+                or re.search(r"\binclu\w+|\bsem taxa|\bno \w+ fee|\bsin tasa|\bnao cobra|\b0\b", piece)
+            ) and (about & stems(piece) or len(stems(piece)) <= 1):
+                conditional = re.search(
+                    r"\b(?:no plano|com fidelidade|para|acima|a partir|only|if|con|over|ate|within|hasta|em ate|when|se)\b",
+                    piece,
+                )
                 return not (conditional and EVERYWHERE.search(sentence))
     return False
 
@@ -230,7 +323,9 @@ def unsupported_shares(draft: str, sources: Sources) -> Iterator[Place]:
     known = {share.value for text in sources.quotable for share in shares(text)}
     half = any(HALF.search(text) for text in sources.quotable)
     for share in shares(draft):
-        if not any(abs(share.value - value) < CENT or abs(100 - share.value - value) < CENT for value in known) and not (share.value == 50 and half):
+        if not any(
+            abs(share.value - value) < CENT or abs(100 - share.value - value) < CENT for value in known
+        ) and not (share.value == 50 and half):
             yield share.start, share.end
     for match in HALF.finditer(draft):
         if re.match(r"\s*(?:do|del|of the|el|of) (?:preco|valor|price|precio|cost|costo)", draft[match.end() :]):
@@ -245,16 +340,30 @@ def durations(text: str) -> Iterator[tuple[float, str, int, int]]:
         unit = UNIT.match(text, number.end)
         if unit is None or unit.lastgroup is None:
             continue
-        if unit.lastgroup == "hour" and re.search(r"\b(?:as|das|at|a las|ate as|las|desde|hasta las|until|by)\s+$", text[: number.start]):
+        if unit.lastgroup == "hour" and re.search(
+            r"\b(?:as|das|at|a las|ate as|las|desde|hasta las|until|by)\s+$", text[: number.start]
+        ):
             continue
-        if unit.lastgroup == "hour" and re.fullmatch(r"\s*hs?|\s*hrs?", unit.group()) and number.value < FULL_DAY and not re.search(r"\b(?:em|por|durante|dura\w*|for|within|cada)\s+(?:ate |uns |umas |about )?$", text[: number.start]):
+        if (
+            unit.lastgroup == "hour"
+            and re.fullmatch(r"\s*hs?|\s*hrs?", unit.group())
+            and number.value < FULL_DAY
+            and not re.search(
+                r"\b(?:em|por|durante|dura\w*|for|within|cada)\s+(?:ate |uns |umas |about )?$", text[: number.start]
+            )
+        ):
             continue
         each = MINUTES_IN[unit.lastgroup]
-        if low := re.search(r"(\d+|[a-z]+)\s*(?:a|ate|to|-|–|o|ou|or|e|y|and)\s*$", text[: number.start]):
-            if (first := _small(low.group(1))) and first < number.value:
-                yield first * each, unit.lastgroup, low.start(), unit.end()
+        low = re.search(r"(\d+|[a-z]+)\s*(?:a|ate|to|-|–|o|ou|or|e|y|and)\s*$", text[: number.start])
+        if low and 0 < (first := _small(low.group(1))) < number.value:
+            yield first * each, unit.lastgroup, low.start(), unit.end()
         half = re.match(r"\s+(?:e|y|and)\s+(?:meio|meia|media|medio|a half)\b", text[unit.end() :])
-        yield (number.value + (0.5 if half else 0.0)) * each, unit.lastgroup, number.start, unit.end() + (half.end() if half else 0)
+        yield (
+            (number.value + (0.5 if half else 0.0)) * each,
+            unit.lastgroup,
+            number.start,
+            unit.end() + (half.end() if half else 0),
+        )
     for match in re.finditer(r"\b(?:meia hora|media hora|half an hour)\b", text):
         yield 30.0, "minute", match.start(), match.end()
 
@@ -272,16 +381,42 @@ def unsupported_days(draft: str, sources: Sources) -> Iterator[Place]:
     for match in DAY_NAME.finditer(draft):
         day = _day_number(match.group(1))
         sentence = _sentence(draft, match.start())
-        if day not in days and not re.search(r"\b(?:nao|no|not|closed|fechad\w+|cerrad\w+)\b", sentence) and not CAREFUL.search(sentence) and not _is_asking(draft, match.start()) and not (match.group(1) == "segunda" and re.search(r"\b(?:a|de|na) $", draft[: match.start()]) and re.match(r"\s+[a-z]{4,}", draft[match.end() :])):
+        if (
+            day not in days
+            and not re.search(r"\b(?:nao|no|not|closed|fechad\w+|cerrad\w+)\b", sentence)
+            and not CAREFUL.search(sentence)
+            and not _is_asking(draft, match.start())
+            and not (
+                match.group(1) == "segunda"
+                and re.search(r"\b(?:a|de|na) $", draft[: match.start()])
+                and re.match(r"\s+[a-z]{4,}", draft[match.end() :])
+            )
+        ):
             yield match.start(), match.end()
     for mention in dates.mentions(draft, now=sources.now):
-        if mention.sort is Sort.DATE and mention.value is not None and re.search(r"\d|janeiro|fevereiro|marco|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro|enero|febrero|marzo|mayo|junio|julio|septiembre|octubre|noviembre|diciembre|january|february|march|april|june|july|august|september|october|november|december", mention.words):
+        if (
+            mention.sort is Sort.DATE
+            and mention.value is not None
+            and re.search(
+                r"\d|janeiro|fevereiro|marco|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro|enero|febrero|marzo|mayo|junio|julio|septiembre|octubre|noviembre|diciembre|january|february|march|april|june|july|august|september|october|november|december",
+                mention.words,
+            )
+        ):
             value = mention.value
-            if (value.month, value.day) not in dated and not _is_asking(draft, mention.start) and not CAREFUL.search(_sentence(draft, mention.start)):  # type: ignore[attr-defined]  # a date by its sort
+            if (
+                isinstance(value, date)
+                and (value.month, value.day) not in dated
+                and not _is_asking(draft, mention.start)
+                and not CAREFUL.search(_sentence(draft, mention.start))
+            ):
                 yield mention.start, mention.end
     for match in SEASONS.finditer(draft):
         careful = CAREFUL.search(_sentence(draft, match.start()))
-        if not any(match.group() in text for text in sources.quotable) and not careful and not _is_asking(draft, match.start()):
+        if (
+            not any(match.group() in text for text in sources.quotable)
+            and not careful
+            and not _is_asking(draft, match.start())
+        ):
             yield match.start(), match.end()
 
 
@@ -290,7 +425,9 @@ def _same_span(one: float, other: float) -> bool:
 
 
 def _age(draft: str, start: int, end: int) -> bool:
-    return bool(re.match(r"\s*(?:de idade|old|de edad)", draft[end:])) or bool(re.search(r"\b(?:criancas?|ninos|children|kids|idade|edad|age)\b[^.!?]{0,30}$", draft[:start]))
+    return bool(re.match(r"\s*(?:de idade|old|de edad)", draft[end:])) or bool(
+        re.search(r"\b(?:criancas?|ninos|children|kids|idade|edad|age)\b[^.!?]{0,30}$", draft[:start])
+    )
 
 
 def _known_days(sources: Sources) -> tuple[set[int], set[tuple[int, int]]]:
@@ -306,7 +443,7 @@ def _known_days(sources: Sources) -> tuple[set[int], set[tuple[int, int]]]:
             first, last = _day_number(match.group(1)), _day_number(match.group(2))
             days.update(day % 7 for day in range(first, (last if last >= first else last + 7) + 1))
         for match in ISO_DATE.finditer(text):
-            day = datetime(int(match.group(1)), int(match.group(2)), int(match.group(3)))
+            day = date(int(match.group(1)), int(match.group(2)), int(match.group(3)))
             days.add(day.weekday())
             dated.add((day.month, day.day))
         for mention in dates.mentions(dates.fold(text), now=sources.now):
@@ -326,21 +463,39 @@ def unsupported_hours(draft: str, sources: Sources) -> Iterator[Place]:
     for text in sources.quotable:
         known.update(_clock(text, sources.now))
         known.update((int(m.group(4)), int(m.group(5))) for m in ISO_DATE.finditer(text) if m.group(4))
-        known.update((int(n.value), 0) for n in numbers(text) if n.value == int(n.value) and 0 <= n.value <= 24 and re.search(r"(?:\bas|\bdas|\bate|\bat|\bto|\blas|\ba|-|–|\be|\by|\band)\s*$", text[: n.start]))
+        known.update(
+            (int(n.value), 0)
+            for n in numbers(text)
+            if n.value == int(n.value)
+            and 0 <= n.value <= 24
+            and re.search(r"(?:\bas|\bdas|\bate|\bat|\bto|\blas|\ba|-|–|\be|\by|\band)\s*$", text[: n.start])
+        )
     halves = {(hour % 12, minute) for hour, minute in known}
-    if match := ROUND_CLOCK.search(draft):
-        if not any(ROUND_CLOCK.search(text) for text in sources.quotable):
-            yield match.start(), match.end()
-    for mention in dates.mentions(draft, now=sources.now):
+    if (match := ROUND_CLOCK.search(draft)) and not any(ROUND_CLOCK.search(text) for text in sources.quotable):
+        yield match.start(), match.end()
+    for mention in dates.mentions(HOURS_LISTED.sub(" , ", draft), now=sources.now):
         if mention.sort is not Sort.TIME or not isinstance(mention.value, tuple):
             continue
         hour, minute = mention.value
-        if (hour % 12, minute) not in halves and not CAREFUL.search(_sentence(draft, mention.start)) and not _is_asking(draft, mention.start) and not re.search(r"\b(?:24|48|72)\s?h", mention.words):
+        if (
+            (hour % 12, minute) not in halves
+            and not CAREFUL.search(_sentence(draft, mention.start))
+            and not _is_asking(draft, mention.start)
+            and not re.search(r"\b(?:24|48|72)\s?h", mention.words)
+        ):
             yield mention.start, mention.end
-    for match in re.finditer(r"\b(?:until|till|ate|hasta|before|after|antes|depois|despues|by|a partir)\b(?:\s+(?:as|a?|la|las|d[ae]s?|de las?|o))*\s+(?:(\d{1,2})(?::(\d\d)|\s?h(\d\d)?)?\s?(am|pm|h|hs|horas)|meio-dia|mediodia|noon)\b", draft):
+    for match in re.finditer(
+        r"\b(?:until|till|ate|hasta|before|after|antes|depois|despues|by|a partir)\b(?:\s+(?:as|a?|la|las|d[ae]s?|de las?|o))*\s+(?:(\d{1,2})(?::(\d\d)|\s?h(\d\d)?)?\s?(am|pm|h|hs|horas)|meio-dia|mediodia|noon)\b",
+        draft,
+    ):
         if not match.group(1) and (0, 0) not in halves and not _is_asking(draft, match.start()):
             yield match.span()
-        if match.group(1) and (int(match.group(1)) % 12, int(match.group(2) or match.group(3) or 0)) not in halves and not _is_asking(draft, match.start()) and not any(minutes == int(match.group(1)) * 60 for text in sources.all for minutes, *_ in durations(text)):
+        if (
+            match.group(1)
+            and (int(match.group(1)) % 12, int(match.group(2) or match.group(3) or 0)) not in halves
+            and not _is_asking(draft, match.start())
+            and not any(minutes == int(match.group(1)) * 60 for text in sources.all for minutes, *_ in durations(text))
+        ):
             yield match.start(), match.end()
 
 
@@ -349,9 +504,13 @@ def _clock(text: str, now: datetime) -> Iterator[tuple[int, int]]:
         if mention.sort is Sort.TIME and isinstance(mention.value, tuple):
             yield mention.value
     for match in re.finditer(r"(?<![\d:/.,])(\d{1,2})(?:[:h.](\d{2}))?\s?(?:h|hs|hrs|am|pm|horas)?(?![\d/])", text):
-        if int(match.group(1)) <= 24 and int(match.group(2) or 0) < 60:
-            if match.group(2) or re.search(r"h|am|pm", match.group()) or re.search(r"(?:\bas|\bdas|\bate|\bat|\bto|\blas|-|–)\s*$", text[: match.start()]):
-                yield int(match.group(1)) % 24, int(match.group(2) or 0)
+        is_time = int(match.group(1)) <= FULL_DAY and int(match.group(2) or 0) < 60
+        if is_time and (
+            match.group(2)
+            or re.search(r"h|am|pm", match.group())
+            or re.search(r"(?:\bas|\bdas|\bate|\bat|\bto|\blas|-|–)\s*$", text[: match.start()])
+        ):
+            yield int(match.group(1)) % 24, int(match.group(2) or 0)
     if re.search(r"\b(?:meio-dia|meio dia|mediodia|noon)\b", text):
         yield 12, 0
 
@@ -363,7 +522,13 @@ def unsupported_links(draft: str, sources: Sources) -> Iterator[Place]:
         address = match.group().rstrip(".,;:")
         if NOT_LINK.match(address) or "." not in address:
             continue
-        if "/" not in address and "@" not in address and not re.search(r"\.(?:com|net|org|br|io|app|example|me|co|mx|ar|es|cl|dev|gov|edu|store|site|online|shop)\b", address):
+        if (
+            "/" not in address
+            and "@" not in address
+            and not re.search(
+                r"\.(?:com|net|org|br|io|app|example|me|co|mx|ar|es|cl|dev|gov|edu|store|site|online|shop)\b", address
+            )
+        ):
             continue
         if _bare(address) not in known:
             yield match.start(), match.start() + len(address)
@@ -382,7 +547,11 @@ def unknown_names(draft: str, sources: Sources, *, lead: str, org: str) -> Itera
         word = level(match.group())
         parts = word.split("-")
         before, after = plain[: match.start()], plain[match.end() :]
-        vocative = (re.search(r",\s*(?:d\. |don |dona |sr\.? |sra\.? |seu )?$", before) and re.match(r"\s*(?:[!.?,:]|$)", after) and word in FIRST_NAMES | called) or (OPENS.match(_last_sentence(before)) and re.match(r"\s*[,!]", after) and (word in FIRST_NAMES))
+        vocative = (
+            re.search(r",\s*(?:d\. |don |dona |sr\.? |sra\.? |seu )?$", before)
+            and re.match(r"\s*(?:[!.?,:]|$)", after)
+            and word in FIRST_NAMES | called
+        ) or (OPENS.match(_last_sentence(before)) and re.match(r"\s*[,!]", after) and (word in FIRST_NAMES))
         if vocative and lead and not set(parts) & called and word in FIRST_NAMES:
             yield match.start(), match.end()
             continue
@@ -390,9 +559,23 @@ def unknown_names(draft: str, sources: Sources, *, lead: str, org: str) -> Itera
             continue
         starts = not _last_sentence(before).strip(" ¡¿\"'-–(")
         person = PERSON_BEFORE.search(before)
-        if person or (word in FIRST_NAMES and not starts) or (word in FIRST_NAMES and len(word) > 4 and starts and re.match(r"\s*(?:,|va\b|vai\b|will\b|cuida|e\b|y\b|and\b|te\b|is\b)", after)):
-            yield match.start(), match.end()
-        elif not starts and ARTICLE_BEFORE.search(before) and not re.match(r"\s+[A-Z]", draft[match.end() :]) and re.match(r"\s*(?:[,.!?]|$|\s(?:que|quien|who|cuida|vai|va|te|atende|atiende|will|can|faz|hace|é|es|is)\b)", after):
+        if (
+            person
+            or (word in FIRST_NAMES and not starts)
+            or (
+                word in FIRST_NAMES
+                and len(word) > 4
+                and starts
+                and re.match(r"\s*(?:,|va\b|vai\b|will\b|cuida|e\b|y\b|and\b|te\b|is\b)", after)
+            )
+        ) or (
+            not starts
+            and ARTICLE_BEFORE.search(before)
+            and not re.match(r"\s+[A-Z]", draft[match.end() :])
+            and re.match(
+                r"\s*(?:[,.!?]|$|\s(?:que|quien|who|cuida|vai|va|te|atende|atiende|will|can|faz|hace|é|es|is)\b)", after
+            )
+        ):
             yield match.start(), match.end()
 
 
@@ -401,7 +584,12 @@ def timed(text: str, now: datetime) -> list[Place]:
     found = [(start, end) for _, _, start, end in durations(text) if not _age(text, start, end)]
     found += [(share.start, share.end) for share in shares(text)]
     found += [(mention.start, mention.end) for mention in dates.mentions(text, now=now)]
-    found += [match.span() for match in re.finditer(r"\d{1,2}/\d{1,2}|\d{1,2}(?::\d\d|h\d{0,2}\b)|(?:tres|three) (?:cuartos|quartos|quarters)", text)]
+    found += [
+        match.span()
+        for match in re.finditer(
+            r"\d{1,2}/\d{1,2}|\d{1,2}(?::\d\d|h\d{0,2}\b)|(?:tres|three) (?:cuartos|quartos|quarters)", text
+        )
+    ]
     return found
 
 

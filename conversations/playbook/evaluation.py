@@ -230,7 +230,9 @@ class Report:
                     self._flags[f"signal {signal}"][is_given, str(given[signal])] += 1
             elif field == "violations":
                 for violation in wanted:
-                    self._note(f"violations caught: {violation['kind']}", language, _is_caught(violation, given, row["draft"]))
+                    self._note(
+                        f"violations caught: {violation['kind']}", language, _is_caught(violation, given, row["draft"])
+                    )
                     self._note("violations caught", language, _is_caught(violation, given, row["draft"]))
             elif field in ("allowed", "answerable"):
                 self._note(f"{field}: {'yes' if wanted else 'no'}", language, given == wanted)

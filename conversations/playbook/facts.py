@@ -16,7 +16,9 @@ KEYS = (
     *("name", "person_type", "company", "role", "email", "phone", "segment", "team_size"),
     *("current_tool", "budget", "timeline", "decision_maker", "preferred_times"),
 )
-USED = re.compile(r"\b(?:usa[mns]?|use[sd]?|utiliza\w*|using)\s+(?:o |a |um |uma |un |una |el |la |an? |the )?(?!algum|algun|any|que|hoje)([a-z]+(?: d[eo] [a-z]+)?)")
+USED = re.compile(
+    r"\b(?:usa[mns]?|use[sd]?|utiliza\w*|using)\s+(?:o |a |um |uma |un |una |el |la |an? |the )?(?!algum|algun|any|que|hoje)([a-z]+(?: d[eo] [a-z]+)?)"
+)
 LEAST_SURE = 0.5  # below, a find is not told
 
 
@@ -74,9 +76,15 @@ def _found(text: str, question: str, topics: frozenset[str], language: str) -> I
     team = headcount.team(text, is_asked="team_size" in topics)
     if team is not None and not ("decision_maker" in topics and "team_size" not in topics):
         yield at("team_size", (team.start, team.end, team.confidence), team.size)
-    named = (purchase.TOOL.search(level(question)) or USED.search(level(question))) if "current_tool" in topics else None
+    named = (
+        (purchase.TOOL.search(level(question)) or USED.search(level(question))) if "current_tool" in topics else None
+    )
     for tool in purchase.tools(text, is_asked="current_tool" in topics, tool_named=named.group(1) if named else ""):
-        yield at("current_tool", tool) if tool[2] or named is None else at("current_tool", (tool[0], tool[1], 0.6), _verbatim(question, named.span(1)))
+        yield (
+            at("current_tool", tool)
+            if tool[2] or named is None
+            else at("current_tool", (tool[0], tool[1], 0.6), _verbatim(question, named.span(1)))
+        )
     is_price = "price" in topics
     budget = next(purchase.budgets(text, is_asked="budget" in topics, price_asked=is_price), None)
     if budget is not None:

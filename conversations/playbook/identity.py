@@ -32,35 +32,49 @@ NOT_NAMES = frozenset(
 )
 SINGLE_NAME = re.compile(r"[a-zA-ZÀ-ÿªº.'’-]+")
 NAME_MORE = re.compile(rf"(?:\s+(?:d[aeo]s?\s+)?{PROPER})*")
-DENIED = re.compile(r"\b(?:nao (?:e|sou|eh|me chamo)|no soy|no es|no me llamo|not|isn't|i'm not)\s+(?:mais\s+)?(?:o\s+|a\s+|el\s+|la\s+)?$")
+DENIED = re.compile(
+    r"\b(?:nao (?:e|sou|eh|me chamo)|no soy|no es|no me llamo|not|isn't|i'm not)\s+(?:mais\s+)?(?:o\s+|a\s+|el\s+|la\s+)?$"
+)
 CALLED = re.compile(r"\b(?:pode (?:me )?chamar|me chama|call me|llamame|me dicen|go by|diganme|por aqui sou|conhece)\b")
 
 ROLE_CUES = re.compile(
     rf"(?:\b(?:sou|soy|i'm|im|i am|eu|como|trabalho como|trabajo como|i work as|work as|cargo(?: e|:)?|funcao(?: e|:)?|puesto(?: es|:)?|my role is|my title is|as)\s+(?:an?\s+|the\s+|o\s+|a\s+|el\s+|la\s+|uma?\s+|un[a]?\s+|so\s+|apenas\s+|solo\s+|just\s+)*)"
     rf"((?:{TITLES})(?:{TITLE_MORE}))(?![\w])"
 )
-ROLE_WORD = re.compile(rf"(?<![\w-])((?:[a-z]+ (?=(?:manager|director|lead|coordinator|assistant|engineer|supervisor|owner|officer|rep)\b))?(?:{TITLES})(?:{TITLE_MORE}))(?![\w-])")
+ROLE_WORD = re.compile(
+    rf"(?<![\w-])((?:[a-z]+ (?=(?:manager|director|lead|coordinator|assistant|engineer|supervisor|owner|officer|rep)\b))?(?:{TITLES})(?:{TITLE_MORE}))(?![\w-])"
+)
 MINE = re.compile(
     r"\b(?:meu|minha|meus|nosso|nossa|o|a|mi|mis|nuestro|nuestra|el|la|my|our|the|um|uma|un|una|an?|seu|sua|tu|your|tenho|tem|temos|\d+|dois|duas|tres|com|falar com|pro|ao|pela|pelo|do|da|del|with|que|for|para)\s+$"
 )
 ENGLISH_TITLE = re.compile(
     r"\b(?:i'm|i am|im|as)\s+(?:the|an?)?\s*((?:[a-z]+\s){0,2}(?:manager|director|owner|lead|coordinator|assistant|engineer|supervisor|officer|rep|nurse|teacher|accountant|broker|consultant|founder))\b"
 )
-ROLE_FILLERS = re.compile(r"^(?:sou|soy|i'm|im|i am|eu|o|a|el|la|the|an?|uma?|un|una|just|so|apenas|aqui|yo|ah|olha|bom)\s+")
+ROLE_FILLERS = re.compile(
+    r"^(?:sou|soy|i'm|im|i am|eu|o|a|el|la|the|an?|uma?|un|una|just|so|apenas|aqui|yo|ah|olha|bom)\s+"
+)
 
 COMPANY_CUES = [
     (0.9, r"(?:nome (?:d[ao] )?(?:minha |nossa |meu |nosso )?(?:empresa|loja|negocio|clinica|escola|firma|estudio|salao|marca|lugar|escritorio|restaurante)(?: e| eh|:)|empresa:|company:|empresa se chama|loja se chama|negocio se chama|chama-se|se llama|(?:negocio|empresa|tienda|local|marca) (?:se llama|es)|company is(?: called)?|business is(?: called)?|we're called|(?:shop|store|studio|clinic|firm)(?:'s| is) called|called|falo em nome d[ao]|em nome d[ao]|represento [ao]|represent|on behalf of)"),
     (0.8, r"(?:aqui e d[ao]|aqui da|aqui do|falo d[ao]|sou d[ao]|somos d[ao]|somos [ao]|trabalho n[ao]|trabajo en|trabajo para|soy de la empresa|somos|we are|we're|i work (?:at|for)|i'm (?:with|from|at)|i am (?:with|from)|here at|escribo de|escrevo d[ao]|llamo de|dono d[ao]|dona d[ao]|gerente d[ao]|diretora? d[ao]|socia? d[ao]|compradora? d[ao]|fundador d[ao]|duen[oa] de|founder of|owner of|own|run|director of|manager at|ceo of|toco [ao])"),
 ]  # fmt: skip
-FROM = re.compile(r"^(?:[\s,]*(?:,?\s*aqui)?\s*,?\s*\b(?:da|do|de|del|from|at|with|of|d[ao]s)\b\s+(?:la\s+|el\s+|the\s+|a\s+|o\s+)?|\s*,\s+|\s+aqui,?\s+(?:da|do|de)?\s*)")
+FROM = re.compile(
+    r"^(?:[\s,]*(?:,?\s*aqui)?\s*,?\s*\b(?:da|do|de|del|from|at|with|of|d[ao]s)\b\s+(?:la\s+|el\s+|the\s+|a\s+|o\s+)?|\s*,\s+|\s+aqui,?\s+(?:da|do|de)?\s*)"
+)
 CITIES = frozenset(
     """sao paulo rio janeiro bahia minas gerais curitiba goiania recife fortaleza salvador belem manaus brasilia campinas santos osasco maringa londrina joinville
     florianopolis blumenau caxias aracaju natal maceio teresina cuiaba betim contagem niteroi sorocaba ribeirao uberlandia uberaba parana goias ceara brasil brazil
     mexico madrid barcelona bogota lima santiago rosario cordoba mendoza guadalajara monterrey medellin cali quito austin denver boston chicago london dallas miami seattle
     bh sp rj mg rs sc pr santa catarina espanha argentina chile colombia peru texas""".split()
 )
-TRADE = re.compile(r"(?<![\w-])(" + "|".join(sorted(map(re.escape, {level(t) for t in TRADES}), key=len, reverse=True)) + r")(?:s|es)?(?![\w-])")
-TRADE_MORE = re.compile(r"(?:\s+(?:e|y|and)\s+[a-z]+|\s+(?:de|do|da|para|for)\s+(?!(?:um|uma|meu|minha|mi|my|novo|todo)\b)[a-z]+(?:\s+(?:de|e|y)\s+[a-z]+)?|\s+(?:canina|odontologica|veterinaria|mecanica|eletrica|infantil|feminina|automotiva|estetica|popular|rapida|integral|fisica|online|movel|tributarist\w+|previdenciari\w+|trabalhista|artesanal|natural|organic\w*))?")
+TRADE = re.compile(
+    r"(?<![\w-])("
+    + "|".join(sorted(map(re.escape, {level(t) for t in TRADES}), key=len, reverse=True))
+    + r")(?:s|es)?(?![\w-])"
+)
+TRADE_MORE = re.compile(
+    r"(?:\s+(?:e|y|and)\s+[a-z]+|\s+(?:de|do|da|para|for)\s+(?!(?:um|uma|meu|minha|mi|my|novo|todo)\b)[a-z]+(?:\s+(?:de|e|y)\s+[a-z]+)?|\s+(?:canina|odontologica|veterinaria|mecanica|eletrica|infantil|feminina|automotiva|estetica|popular|rapida|integral|fisica|online|movel|tributarist\w+|previdenciari\w+|trabalhista|artesanal|natural|organic\w*))?"
+)
 OWN_BUSINESS = re.compile(
     r"\b(?:tenho|temos|toco|tocamos|abri|abrimos|minha|meu|nossa|nosso|sou|somos|e (?:uma?|um)|aqui e|na minha|numa|num|trabalho|trabalhamos com|mexo com|atuo|vendo|vendemos|fabrico|fabricamos|"
     r"tengo|tenemos|mi|nuestro|nuestra|soy|es (?:una?|un)|vendemos|vendo|abri|trabajo en|para mi|"
@@ -82,9 +96,8 @@ def names(text: str, *, is_asked: bool) -> Iterator[Place]:
                 continue
             if (place := _name_at(text, plain, match.end(), sure=confidence > 0.9, is_asked=is_asked)) is not None:
                 found.append((*place, confidence))
-    for match in re.finditer(rf"(?:^|[.!\n,]\s*)({PROPER}(?:\s+{PROPER})?)\s+(?:aqui|here|por aqui)\b", text):
-        if not _is_common(match.group(1)):
-            found.append((match.start(1), match.end(1), 0.85))
+    here = re.finditer(rf"(?:^|[.!\n,]\s*)({PROPER}(?:\s+{PROPER})?)\s+(?:aqui|here|por aqui)\b", text)
+    found += [(match.start(1), match.end(1), 0.85) for match in here if not _is_common(match.group(1))]
     if is_asked and not found and (direct := _direct_name(text, plain)) is not None:
         found.append(direct)
     surest = max((place for _, _, place in found), default=0.0)
@@ -121,7 +134,9 @@ def _name_at(text: str, plain: str, start: int, *, sure: bool, is_asked: bool) -
     return (start, end) if end > start else None
 
 
-GREETING = re.compile(r"^(?:oi+e*|ola|opa|hola|hi|hello|hey|bom dia|boa tarde|boa noite|buen(?:os|as)? (?:dias?|tardes?|noches)|good \w+|salve|fala|e ai|tudo bem|sim|yes|si|claro|prazer|um prazer|aqui|ah|bueno|pessoal|gente|todos|there|ola pessoal)\b[\s,!.:?]*")
+GREETING = re.compile(
+    r"^(?:oi+e*|ola|opa|hola|hi|hello|hey|bom dia|boa tarde|boa noite|buen(?:os|as)? (?:dias?|tardes?|noches)|good \w+|salve|fala|e ai|tudo bem|sim|yes|si|claro|prazer|um prazer|aqui|ah|bueno|pessoal|gente|todos|there|ola pessoal)\b[\s,!.:?]*"
+)
 
 
 def _direct_name(text: str, plain: str) -> Place | None:
@@ -130,12 +145,18 @@ def _direct_name(text: str, plain: str) -> Place | None:
         start += match.end()
     if honorific := re.match(r"(?:(?:o|a|el|la|e|eh|es|it's)\s+)?" + HONORIFIC, plain[start:]):
         start += honorific.end()
-    clause = re.split(r"[,.;!?\n(]|\s-\s|\s(?=(?:da|do|de|del|from|aqui|here|mas|e|y|and|at|as|como|but)\s)", text[start:])[0].strip()
+    clause = re.split(
+        r"[,.;!?\n(]|\s-\s|\s(?=(?:da|do|de|del|from|aqui|here|mas|e|y|and|at|as|como|but)\s)", text[start:]
+    )[0].strip()
     count = len(clause.split())
     if not clause or count > 3 or not all(SINGLE_NAME.fullmatch(word) for word in clause.split()):
         return None
     first = level(clause).split()[0]
-    if first in NOT_NAMES or (count > 1 and not clause[0].isupper() and first not in FIRST_NAMES) or TRADE.fullmatch(first):
+    if (
+        first in NOT_NAMES
+        or (count > 1 and not clause[0].isupper() and first not in FIRST_NAMES)
+        or TRADE.fullmatch(first)
+    ):
         return None
     at = text.index(clause, start)
     return at, at + len(clause), 0.75
@@ -146,18 +167,25 @@ def companies(text: str, *, is_asked: bool, name: tuple[int, int] | None) -> Ite
     plain = level(text)
     for confidence, cue in COMPANY_CUES:
         for match in re.finditer(rf"\b{cue}\s+(?:[oa]\s+|the\s+|la\s+|el\s+)?", plain):
-            if re.search(r"\b(?:fui|era|was|were|ex|used to)\s*(?:\w+\s)?$", plain[: match.start()]) or re.match(r"(?:fui|era)\b", match.group()):
+            if re.search(r"\b(?:fui|era|was|were|ex|used to)\s*(?:\w+\s)?$", plain[: match.start()]) or re.match(
+                r"(?:fui|era)\b", match.group()
+            ):
                 continue
             if (place := _proper_at(text, plain, match.end(), strict=confidence < 0.9)) is not None:
                 yield (*place, confidence)
                 return
-    if name is not None and (match := FROM.match(plain[name[1] :])):
-        if (place := _proper_at(text, plain, name[1] + match.end(), strict=True)) is not None:
-            yield (*place, 0.85)
-            return
+    after = FROM.match(plain[name[1] :]) if name is not None else None
+    if name is not None and after and (place := _proper_at(text, plain, name[1] + after.end(), strict=True)):
+        yield (*place, 0.85)
+        return
     for run in PROPER_RUN.finditer(text):
         words = level(run.group()).split()
-        if len(words) > 1 and TRADE.fullmatch(words[0]) and not text.isupper() and not re.search(r"\b(?:usa|uso|com a|fornecedor|cliente|supplier)\s+$", plain[: run.start()]):
+        if (
+            len(words) > 1
+            and TRADE.fullmatch(words[0])
+            and not text.isupper()
+            and not re.search(r"\b(?:usa|uso|com a|fornecedor|cliente|supplier)\s+$", plain[: run.start()])
+        ):
             yield run.start(), run.end(), 0.75
             return
     if is_asked and (place := _proper_at(text, plain, 0, strict=False)) is not None:
@@ -171,17 +199,28 @@ def _proper_at(text: str, plain: str, start: int, *, strict: bool) -> tuple[int,
     if run is not None and not (strict and text.isupper()):
         end = run.end()
         words = level(run.group()).split()
-        if words[0] in CITIES or words[0] in NOT_NAMES or (strict and len(words) == 1 and words[0] in FIRST_NAMES) or (len(words) == 1 and TRADE.fullmatch(words[0])):
+        if (
+            words[0] in CITIES
+            or words[0] in NOT_NAMES
+            or (strict and len(words) == 1 and words[0] in FIRST_NAMES)
+            or (len(words) == 1 and TRADE.fullmatch(words[0]))
+        ):
             return None
         while text[end - 1] in ".,":
             end -= 1
         return start, end
     trade = TRADE.match(plain, start)
     if trade is not None:
-        rest = re.match(r"(?:\s+(?:d[aeo]s?\s+)?(?!em\b|com\b|e\b|aqui\b|na\b|no\b|de\b|que\b|pequena\b|there\b|en\b|in\b|para\b|pra\b)[a-z]+){1,2}", plain[trade.end() :])
+        rest = re.match(
+            r"(?:\s+(?:d[aeo]s?\s+)?(?!em\b|com\b|e\b|aqui\b|na\b|no\b|de\b|que\b|pequena\b|there\b|en\b|in\b|para\b|pra\b)[a-z]+){1,2}",
+            plain[trade.end() :],
+        )
         if rest and not strict:
             return start, trade.end() + rest.end()
-        if rest and re.search(rf"(?:^|\s)(?:{'|'.join(sorted(FIRST_NAMES))}|santa|sao|estrela|sol|lua|bom|boa|bela|novo|nova|real|central|primavera|ideal|popular|brasil|dona|vovo|tia|tio|irmaos)\b", rest.group()):
+        if rest and re.search(
+            rf"(?:^|\s)(?:{'|'.join(sorted(FIRST_NAMES))}|santa|sao|estrela|sol|lua|bom|boa|bela|novo|nova|real|central|primavera|ideal|popular|brasil|dona|vovo|tia|tio|irmaos)\b",
+            rest.group(),
+        ):
             return start, trade.end() + rest.end()
         return None
     if strict:
@@ -206,15 +245,17 @@ def roles(text: str, *, is_asked: bool, introduces: bool) -> Iterator[Place]:
     if not (is_asked or introduces):
         return
     for match in ROLE_WORD.finditer(plain):
-        if MINE.search(plain[: match.start()]) or (not is_asked and not re.search(r"(?:^|[,.;-]\s*|\be\s+)$", plain[: match.start()])):
+        if MINE.search(plain[: match.start()]) or (
+            not is_asked and not re.search(r"(?:^|[,.;-]\s*|\be\s+)$", plain[: match.start()])
+        ):
             continue
         yield match.start(1), match.end(1), 0.8
         return
     if is_asked:
         first = re.split(r"[,.;!?\n(]|\s(?:mas|pero|but|d[ao] |at |n[ao] |en )", text)[0].strip()
         offset = 0
-        while match := ROLE_FILLERS.match(level(first)):
-            first, offset = first[match.end() :], offset + match.end()
+        while filler := ROLE_FILLERS.match(level(first)):
+            first, offset = first[filler.end() :], offset + filler.end()
         if first and len(first.split()) <= 4 and level(first).split()[0] not in NOT_NAMES:
             at = text.index(first)
             yield at, at + len(first), 0.55
@@ -235,10 +276,10 @@ def segments(text: str, *, is_asked: bool, company: tuple[int, int] | None) -> I
         word = match.group(1)
         inside = company is not None and company[0] <= match.start() < company[1]
         own = OWN_BUSINESS.search(plain[: match.start()])
-        first = "?" not in plain and not _without_greeting(plain[: match.start()]).strip(" ,.!")
+        opens = "?" not in plain and not _without_greeting(plain[: match.start()]).strip(" ,.!")
         more = TRADE_MORE.match(plain, match.end()) if not inside else None
         said_more = bool(more and more.group())
-        if not (is_asked or own or inside or (first and len(plain.split()) > 1 and (said_more or word not in BROAD))):
+        if not (is_asked or own or inside or (opens and len(plain.split()) > 1 and (said_more or word not in BROAD))):
             continue
         end = more.end() if more else match.end()
         confidence = 0.85 if is_asked else 0.8 if own else 0.7
@@ -248,7 +289,11 @@ def segments(text: str, *, is_asked: bool, company: tuple[int, int] | None) -> I
     if is_asked and candidates and company is None:
         clause = CLAUSE.split(_without_greeting(plain))[0].strip()
         at = plain.find(clause)
-        if 0 < len(clause.split()) <= 5 and not re.search(r"\d|\b(?:sou|soy|i'm|tenho|tengo|somos|nome)\b", clause) and candidates[0][0] >= at:
+        if (
+            0 < len(clause.split()) <= 5
+            and not re.search(r"\d|\b(?:sou|soy|i'm|tenho|tengo|somos|nome)\b", clause)
+            and candidates[0][0] >= at
+        ):
             yield at, at + len(clause), 0.75
             return
     if candidates:
@@ -257,8 +302,8 @@ def segments(text: str, *, is_asked: bool, company: tuple[int, int] | None) -> I
             yield best
             return
     if is_asked:
-        if match := SELLS.search(plain):
-            yield match.start(1), match.end(1), 0.7
+        if sold := SELLS.search(plain):
+            yield sold.start(1), sold.end(1), 0.7
             return
         first = CLAUSE.split(text)[0].strip()
         count = len(first.split())

@@ -1,4 +1,3 @@
-# ruff: noqa: E501  patterns: cutting one in two hides what it matches
 """Orders to the machine in a lead's text: found, and taken out; the honest rest is understood as usual. Pure.
 
 A lead's text is data (PRODUCT 2): whatever it orders changes no score, calls no tool and shows no instruction. Taking

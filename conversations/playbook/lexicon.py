@@ -1,4 +1,3 @@
-# ruff: noqa: E501  word lists: a line is what reads well together
 """Words of one meaning, whatever their language: a concept per line. `mand*` stands for every word that begins so.
 
 A word may mean several things ("para" is a preposition in Portuguese and "stop" in Spanish); the model weighs them.

@@ -49,7 +49,9 @@ DOZENS = frozenset(("duzia", "duzias", "docena", "docenas", "dozen"))
 HALVES = frozenset(("meia", "media", "half"))
 JOINS = frozenset(("e", "y", "and"))
 PER_CENT = frozenset(("cento", "ciento", "cent"))
-DOUBTFUL = frozenset(("um", "uma", "un", "una", "uno", "one", "dos", "once", "doce", "mil", "mi", "k", "lucas", "palos"))
+DOUBTFUL = frozenset(
+    ("um", "uma", "un", "una", "uno", "one", "dos", "once", "doce", "mil", "mi", "k", "lucas", "palos")
+)
 
 SIGN = r"(?:r\$|us\$|u\$s?|usd|brl|mxn|\$|€|£|eur|s/\.?)"
 UNIT = (
@@ -135,11 +137,11 @@ def amounts(text: str) -> list[Amount]:
 
 def shares(text: str) -> list[Number]:
     """Percentages, by place, sign included. In: levelled text."""
-    found = []
-    for number in numbers(text):
-        if sign := SHARE.match(text[number.end :]):
-            found.append(Number(number.start, number.end + sign.end(), number.value))
-    return found
+    return [
+        Number(number.start, number.end + sign.end(), number.value)
+        for number in numbers(text)
+        if (sign := SHARE.match(text[number.end :]))
+    ]
 
 
 THOUSAND = 1_000
@@ -162,7 +164,9 @@ def _number(words: list[re.Match[str]], at: int) -> tuple[Number | None, int]:
         if (form in JOINS or form == "-") and used:
             following = words[place + 1].group() if place + 1 < len(words) else ""
             value = _value(following)
-            tight = form == "-" and words[place + 1].start() == word.end() == end + 1 if place + 1 < len(words) else False
+            tight = (
+                form == "-" and words[place + 1].start() == word.end() == end + 1 if place + 1 < len(words) else False
+            )
             if value is None or value >= size or figures or (form == "-" and not tight):
                 break
             place += 1

@@ -23,10 +23,22 @@ HOUSEHOLD = re.compile(
     r"mis? hij[oa]s?|mi esposo|mi marido|mi mujer|mis padres|mi mama|mi papa|mi perro|mi coche|mi carro|mi auto|my (?:kids?|son|daughter|wife|husband|mom|dad|dog|cat|car|mother|father|knee|back|parents|family)|pessoa fisica|pf|uso pessoal|uso proprio|personal use|para mim|pra mim|for myself|para mi\b|conta de luz|cpf|escola do meu|faculdade|emagrecer|lose weight|adelgazar|dieta|namorad[oa]|novi[oa]|meu quarto|aluguel|quintal|sala de estar|backyard|living room|condominio)\b"
 )
 TO_ASKED = (
-    ("PF", re.compile(r"\b(?:casa|residenc\w*|pessoal|mim|mi\b|fisica|home|house|personal|residential|hogar|particular|familia|pf|apartamento|minha|myself|me)\b")),
-    ("PJ", re.compile(r"\b(?:empresa|comerci\w*|negocio|juridica|business|company|loja|tienda|store|shop|office|escritorio|oficina|pj|cnpj|mei)\b")),
+    (
+        "PF",
+        re.compile(
+            r"\b(?:casa|residenc\w*|pessoal|mim|mi\b|fisica|home|house|personal|residential|hogar|particular|familia|pf|apartamento|minha|myself|me)\b"
+        ),
+    ),
+    (
+        "PJ",
+        re.compile(
+            r"\b(?:empresa|comerci\w*|negocio|juridica|business|company|loja|tienda|store|shop|office|escritorio|oficina|pj|cnpj|mei)\b"
+        ),
+    ),
 )
-OURS = re.compile(r"\b(?:nossa|nosso|nossos|minha (?:empresa|loja|clinica|equipe)|meus (?:clientes|funcionarios)|meu (?:negocio|time)|nuestr[oa]s?|mi (?:empresa|negocio|tienda)|our|my (?:business|company|shop|team))\b")
+OURS = re.compile(
+    r"\b(?:nossa|nosso|nossos|minha (?:empresa|loja|clinica|equipe)|meus (?:clientes|funcionarios)|meu (?:negocio|time)|nuestr[oa]s?|mi (?:empresa|negocio|tienda)|our|my (?:business|company|shop|team))\b"
+)
 FOUND_SAYS_BUSINESS = frozenset(("company", "segment"))
 
 

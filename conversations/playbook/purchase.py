@@ -21,10 +21,18 @@ PAST = re.compile(
     r"\b(?:larg\w+|cancel\w+|cansei|abandon\w+|parei|paramos|deixamos de|deixei de|troquei|trocamos|era\b|usava\w*|usei|tentei|tentamos|testei|testamos|tinha\w*|ja (?:usei|tive|tivemos|testei|tentei)|antes|antigamente|dejamos|dejé|deje|dejo|usaba\w*|usabamos|tenia\w*|probe|probamos|intentamos|used to|tried|quit|dropped|left|ditched|stopped|previously|formerly|had)\b[^,;.]{0,28}$"
 )
 NEGATED = re.compile(r"\b(?:nao|nem|no|nunca|sem|sin|without|never|don't|doesn't|not|ni|jamais)\s+(?:\w+\s+){0,2}$")
-TOOL_WISH = re.compile(r"\b(?:quero|queria|preciso de|precisava|gostaria|quiero|quisiera|necesito|want|need|would like|looking for|procuro|busco|sonho|integra(?:r)? com|mandar?|manda|envia|me chama|liga|falar|fala|send|exportar|pelo seu|teu)\s+(?:\w+\s+){0,3}$")
-CONTACT_MEDIUM = re.compile(r"^(?:whats\w*|zap|wpp|wasapp?|e-?mail|correo|gmail|outlook|instagram|insta|direct|telegram|messenger|youtube|word|tim|oi|vivo|claro|net|sky|square|wave|clover|bind|rd|direct|paper|livro|pasta|mural|access|senior|dominio|monday|sage|tango|slack)$")
-TOOL_TAIL = re.compile(r"^\s+(?:de|do|da|from|del)\s+(?:papel|google|celular|caixa|excel|pedidos?|parede|bolso|mesa|computador|telefono|papel)\b")
-HELPER = re.compile(r"\b((?:meu |minha |o |a |el |la |mi |the |my |our )?(?:contador[a]?|accountant|bookkeeper|sobrinh[oa]|agencia|terceirizad[ao]|seu [a-z]+|posto(?:inho)?(?: do bairro| de saude)?|sus|onibus|uber|99|tinta de farmacia|gas(?: de botijao)?|botijao|carro proprio))\b")
+TOOL_WISH = re.compile(
+    r"\b(?:quero|queria|preciso de|precisava|gostaria|quiero|quisiera|necesito|want|need|would like|looking for|procuro|busco|sonho|integra(?:r)? com|mandar?|manda|envia|me chama|liga|falar|fala|send|exportar|pelo seu|teu)\s+(?:\w+\s+){0,3}$"
+)
+CONTACT_MEDIUM = re.compile(
+    r"^(?:whats\w*|zap|wpp|wasapp?|e-?mail|correo|gmail|outlook|instagram|insta|direct|telegram|messenger|youtube|word|tim|oi|vivo|claro|net|sky|square|wave|clover|bind|rd|direct|paper|livro|pasta|mural|access|senior|dominio|monday|sage|tango|slack)$"
+)
+TOOL_TAIL = re.compile(
+    r"^\s+(?:de|do|da|from|del)\s+(?:papel|google|celular|caixa|excel|pedidos?|parede|bolso|mesa|computador|telefono|papel)\b"
+)
+HELPER = re.compile(
+    r"\b((?:meu |minha |o |a |el |la |mi |the |my |our )?(?:contador[a]?|accountant|bookkeeper|sobrinh[oa]|agencia|terceirizad[ao]|seu [a-z]+|posto(?:inho)?(?: do bairro| de saude)?|sus|onibus|uber|99|tinta de farmacia|gas(?: de botijao)?|botijao|carro proprio))\b"
+)
 USED_YES = re.compile(r"\b(?:sim|uso|usamos|tenho|temos|ainda|yes|yeah|still|si|claro|usa)\b")
 
 NO_MONEY = re.compile(
@@ -49,8 +57,12 @@ RANGE = re.compile(
 MONEY_TAIL = re.compile(
     r"^\s*(?:tinha|inho)?(?:\s*(?:reais|real|contos?|paus?|pilas?|mangos|dolares|dollars?|bucks|euros?|pesos|pesitos|soles|quid|grand|k\b|mil\b|mi\b|usd|brl))?(?:\s*(?:por|/|al|a|per|no|ao|n[ao]|each|cada|x)\s*(?:mes|month|ano|year|mo|semana|week|cabeca|pessoa|person|user|usuario|persona|ano)\b|\s*(?:mensa(?:l|is)|mensual(?:es)?|monthly|anua(?:l|is|les)|mes)\b)?(?:\s*,?\s*(?:no maximo|maximo|max|tops|at most|como maximo|nomas))?"
 )
-WHEN = re.compile(rf"(?P<core>(?:{TIME_CORE})(?:-feira)?(?![\w-]))|(?P<clock>\d{{1,2}}\s?(?:h\d{{0,2}}|hs|hrs|:\d\d|am|pm)(?!\w)|\d{{1,2}}/\d{{1,2}}(?!\d))|(?P<link>(?:{TIME_LINKS})(?![\w-]))|(?P<number>\d{{1,2}}(?![\w.,]\d|\w)|(?:um|uma|dois|duas|tres|quatro|cinco|seis|dez|quinze|vinte|trinta|two|three|four|five|six|ten|dos|cuatro|quince|treinta|an?)(?!\w))|(?P<other>[\w'-]+)|(?P<mark>[^\s\w])")
-HOUR_BEFORE = re.compile(r"\b(?:as|las|la|at|das|after|before|until|ate|hasta|entre|between|around|e|y|and|dia|tipo|depois|antes|despues)$")
+WHEN = re.compile(
+    rf"(?P<core>(?:{TIME_CORE})(?:-feira)?(?![\w-]))|(?P<clock>\d{{1,2}}\s?(?:h\d{{0,2}}|hs|hrs|:\d\d|am|pm)(?!\w)|\d{{1,2}}/\d{{1,2}}(?!\d))|(?P<link>(?:{TIME_LINKS})(?![\w-]))|(?P<number>\d{{1,2}}(?![\w.,]\d|\w)|(?:um|uma|dois|duas|tres|quatro|cinco|seis|dez|quinze|vinte|trinta|two|three|four|five|six|ten|dos|cuatro|quince|treinta|an?)(?!\w))|(?P<other>[\w'-]+)|(?P<mark>[^\s\w])"
+)
+HOUR_BEFORE = re.compile(
+    r"\b(?:as|las|la|at|das|after|before|until|ate|hasta|entre|between|around|e|y|and|dia|tipo|depois|antes|despues)$"
+)
 NO_HURRY = re.compile(
     r"\b(?:(?:nao (?:tenho|temos|tem|ha)|sem|no (?:hay|tengo|tenemos)|sin|no|zero) (?:nenhuma |muita |tanta |ninguna |big |real |particular )?(?:pressa|prisa|apuro|rush|hurry|urgencia|data|prazo|fecha|deadline)(?: (?:nenhuma|alguma|definid[oa]|agora|ninguna))?|pressa (?:nao|n) (?:tenho|tem|temos)|com calma|con calma|"
     r"(?:so|to so|estou so|apenas|only|just|solo|solamente) (?:pesquisando|olhando|sondando|cotando|looking|browsing|researching|mirando|viendo|averiguando)|not in a (?:hurry|rush)|no (?:rush|hurry)|quando der|whenever|cuando se pueda|mais pra frente|mais para frente|mas adelante|later on|down the (?:road|line)|nao e (?:pra )?(?:agora|urgente)|no es urgente|not urgent|futuramente|no futuro|en el futuro)\b"
@@ -78,7 +90,9 @@ OTHER_MUST = re.compile(
     rf"\b{OTHERS}\s+(?:e\s+)?(?:que|q|quem|quien)\s+(?:decid\w*|aprov\w*|manda|resolve|assina|define|bate|paga|escolhe|firma|aprueba|elige)|\b(?:decid\w*|resolv\w*|decisao|decision)\b[^.!?]{{0,16}}\b(?:juntos|juntas|together|em familia|en familia|entre (?:os|nos|los|las)|(?:con|com) (?:meu|minha|mi|o|a|el|la)|with (?:my|the)|de los dos|dos dois|em conjunto)|"
     rf"\b(?:passa|pasa|vai|va|goes) (?:pel[oa]s?|por|pr[oa]|through|to|al?|para (?:o|a))\s+(?:el |la |the |my |our )?{OTHERS}\b|\b(?:depende|depends|dependo) (?:d[oae]s?|del?|on)\s+(?:la |el |meu |minha |my |mi |the )?{OTHERS}\b|\b(?:i'm|sou|soy|eu|yo) (?:so|just|only|solo|apenas) (?:faco|fazendo|cot\w+|pesquis\w+|gather\w*|collect\w*|research\w*|busco|averigu\w+)\b|\bela que (?:resolve|decide|manda)|\bele (?:que|q) (?:resolve|decide|manda|bate)|\bnot (?:just )?(?:my|up to me)|\bnao (?:sou|e) (?:so )?(?:eu|minha|comigo)(?: (?:que|quem) decid\w+)?|\bnao decido\b|\bno (?:decido|soy yo)\b|\bvotad?a?\b|\bnot (?:the )?(?:decision|only|me)\b)"
 )
-YES = re.compile(r"^\W*(?:sim|s|isso|claro|com certeza|exato|eu|eu mesm[oa]|eu msm|yo|yo mismo|yo misma|si|yes|yep|yeah|yup|me|just me|sozinh[oa]|sol[oa]|so eu|i do|i am|alone|correct|exactly|afirmativo|correto|ninguem|nadie|nobody|no one|i decide|that's me|sou)\b")
+YES = re.compile(
+    r"^\W*(?:sim|s|isso|claro|com certeza|exato|eu|eu mesm[oa]|eu msm|yo|yo mismo|yo misma|si|yes|yep|yeah|yup|me|just me|sozinh[oa]|sol[oa]|so eu|i do|i am|alone|correct|exactly|afirmativo|correto|ninguem|nadie|nobody|no one|i decide|that's me|sou)\b"
+)
 NO = re.compile(r"^\W*(?:nao|n|no|nope|nah|not)\b")
 
 
@@ -88,16 +102,28 @@ def tools(text: str, *, is_asked: bool, tool_named: str) -> Iterator[Place]:
     best: list[Place] = []
     for match in TOOL.finditer(plain):
         before = plain[: match.start()]
-        if PAST.search(before) or TOOL_WISH.search(before) or (NEGATED.search(before) and not re.search(r"\bnao saio d[ao]\b", before)):
+        if (
+            PAST.search(before)
+            or TOOL_WISH.search(before)
+            or (NEGATED.search(before) and not re.search(r"\bnao saio d[ao]\b", before))
+        ):
             continue
         uses = bool(USES.search(before))
         if not uses and not is_asked:
             continue
         weak = bool(CONTACT_MEDIUM.match(match.group(1)))
-        if weak and not (is_asked or (uses and re.search(r"(?:us[oa]\w*|tudo|todo|pelo|sistema e|tenho)\s*(?:\w+\s)?$", before))):
+        if weak and not (
+            is_asked or (uses and re.search(r"(?:us[oa]\w*|tudo|todo|pelo|sistema e|tenho)\s*(?:\w+\s)?$", before))
+        ):
             continue
         tail = TOOL_TAIL.match(plain[match.end() :])
-        best.append((match.start(), match.end() + (tail.end() if tail else 0), 0.6 if weak else 0.85 if uses and is_asked else 0.75))
+        best.append(
+            (
+                match.start(),
+                match.end() + (tail.end() if tail else 0),
+                0.6 if weak else 0.85 if uses and is_asked else 0.75,
+            )
+        )
     strong = [place for place in best if place[2] > 0.7]
     if strong or best:
         chosen = strong or best
@@ -118,7 +144,13 @@ BRAND_CUES = re.compile(
 )
 
 
-WEAK_CUE = re.compile(r"(?<!trabalho )(?<!trabajo )(?<!fechei )(?<!renovar )(?<!renovei )(?<!quedarnos )(?<!seguir )(?<!cerramos )(?<!fechamos )\b(?:con|com|on|tenho|tengo|cliente)\s+(?:o |a |el |la |the )?$")
+DIRECT_USE = re.compile(
+    r"(?:ja )?(?:uso|usamos|use|we use|us[oa]mos) (?:o |a |el |la |the |um |uma |un |una |an? |so )*([a-z]+)"
+)
+NO_TOOL = frozenset("nada nothing nenhum nenhuma nao so muito tudo todo isso any mais pra para sim".split())
+WEAK_CUE = re.compile(
+    r"(?<!trabalho )(?<!trabajo )(?<!fechei )(?<!renovar )(?<!renovei )(?<!quedarnos )(?<!seguir )(?<!cerramos )(?<!fechamos )\b(?:con|com|on|tenho|tengo|cliente)\s+(?:o |a |el |la |the )?$"
+)
 
 
 def _brand(text: str, plain: str, *, is_asked: bool) -> Place | None:
@@ -131,11 +163,14 @@ def _brand(text: str, plain: str, *, is_asked: bool) -> Place | None:
             continue
         if BRAND_CUES.search(before) and (is_asked or not WEAK_CUE.search(before)):
             return match.start(), match.end(), 0.75
-        if is_asked and re.search(r"\b(?:con|com|na|no|d[ao]|in|on|en|with|have|tengo|tenho|temos|uso|o|a|el|la|pago|perdon,|digo,)\s+$", before):
+        if is_asked and re.search(
+            r"\b(?:con|com|na|no|d[ao]|in|on|en|with|have|tengo|tenho|temos|uso|o|a|el|la|pago|perdon,|digo,)\s+$",
+            before,
+        ):
             return match.start(), match.end(), 0.6
-    if is_asked and (match := re.match(r"(?:ja )?(?:uso|usamos|use|we use|usamos|us[oa]mos) (?:o |a |el |la |the |um |uma |un |una |an? |s[oó] )*([a-z]+)", plain)):
-        if match.group(1) not in {"nada", "nothing", "nenhum", "nenhuma", "nao", "so", "muito", "tudo", "todo", "isso", "any", "mais", "pra", "para", "sim"}:
-            return match.start(1), match.end(1), 0.55
+    direct = DIRECT_USE.match(plain) if is_asked else None
+    if direct and direct.group(1) not in NO_TOOL:
+        return direct.start(1), direct.end(1), 0.55
     return None
 
 
@@ -151,9 +186,16 @@ def budgets(text: str, *, is_asked: bool, price_asked: bool) -> Iterator[Place]:
     for number in numbers(plain):
         if number.start in percents or number.value < 1:
             continue
-        money = any(start <= number.start < end for start, end in priced) or bool(re.search(r"\b(?:mil|milzao|k|mi|milhoes|million|grand|thousand|millones)$", plain[number.start : number.end]))
+        money = any(start <= number.start < end for start, end in priced) or bool(
+            re.search(
+                r"\b(?:mil|milzao|k|mi|milhoes|million|grand|thousand|millones)$", plain[number.start : number.end]
+            )
+        )
         before, after = plain[: number.start], plain[number.end :]
-        if re.match(r"\s*(?:pessoas|func\w*|anos|years|meses|dias|alunos|clientes|vezes|h\b|hs\b|:\d|/\d|horas|semanas|weeks|days|months|lojas|leads|contatos|users|people|personas|empleados|st\b|th\b|usuarios|obras|carros|placas|itens|parcelas|x\b(?! por))", after):
+        if re.match(
+            r"\s*(?:pessoas|func\w*|anos|years|meses|dias|alunos|clientes|vezes|h\b|hs\b|:\d|/\d|horas|semanas|weeks|days|months|lojas|leads|contatos|users|people|personas|empleados|st\b|th\b|usuarios|obras|carros|placas|itens|parcelas|x\b(?! por))",
+            after,
+        ):
             continue
         if re.search(r"(?:\bdia|\bas|\blas|\bat|n[o°]|/)\s*$", before) and not money:
             continue
@@ -161,7 +203,9 @@ def budgets(text: str, *, is_asked: bool, price_asked: bool) -> Iterator[Place]:
             continue
         per = re.match(r"\s*(?:reais |euros |contos )?(?:por|/|al|a|per|no) ?(?:mes|month|ano)\b|\s*mensa", after)
         cue = BUDGET_CUES.search(before[-40:]) or BUDGET_CUES.search(after[:26])
-        now = (PAYS_NOW.search(before) or (LOSSES.search(plain) and not is_asked)) and not re.search(r"\b(?:ate|no maximo|up to|hasta|max|teto)\s+(?:\w+\s+)?$", before)
+        now = (PAYS_NOW.search(before) or (LOSSES.search(plain) and not is_asked)) and not re.search(
+            r"\b(?:ate|no maximo|up to|hasta|max|teto)\s+(?:\w+\s+)?$", before
+        )
         if now or not (is_asked or price_asked or (money and cue) or (per and cue)):
             continue
         if not (money or per or is_asked or price_asked):
@@ -176,18 +220,34 @@ def budgets(text: str, *, is_asked: bool, price_asked: bool) -> Iterator[Place]:
             return
         yield last if re.search(r"\b(?:ate|topo|mas|pero|but|no maximo|;)\b", between) else first
         return
-    if (no := NO_MONEY.search(plain)) and (is_asked or price_asked or re.search(r"verba|orcament|grana|dinheiro|presupuest|plata|money|budget|cash|tostao|funds|dinero", no.group())):
+    if (no := NO_MONEY.search(plain)) and (
+        is_asked
+        or price_asked
+        or re.search(
+            r"verba|orcament|grana|dinheiro|presupuest|plata|money|budget|cash|tostao|funds|dinero", no.group()
+        )
+    ):
         yield no.start(), no.end(), 0.75
         return
     if is_asked:
         clause = re.split(r"[,.;!?\n]", plain)[0]
-        if re.search(r"\b(?:nenhum\w*|nada|none|nothing|ninguno|zero|cero|metade|half|mitad|salarios?|depende)\b", clause) and len(clause.split()) <= 8:
-            word = re.search(r"\b(?:nenhum\w*|nada|none|nothing|ninguno|zero|cero|metade|half|mitad|(?:\w+ )?salarios? minimos?)\b", clause)
+        if (
+            re.search(
+                r"\b(?:nenhum\w*|nada|none|nothing|ninguno|zero|cero|metade|half|mitad|salarios?|depende)\b", clause
+            )
+            and len(clause.split()) <= 8
+        ):
+            word = re.search(
+                r"\b(?:nenhum\w*|nada|none|nothing|ninguno|zero|cero|metade|half|mitad|(?:\w+ )?salarios? minimos?)\b",
+                clause,
+            )
             if word:
                 yield word.start(), word.end(), 0.5
 
 
-LOSSES = re.compile(r"\b(?:prejuizo|perd\w+|lost|lose|losing|multa|tuve que pagar|tivemos que pagar|paguei|pague|tiramos|sobrar|conserto|arreglo|guincho|se nos|cost us|custou|costo)\b")
+LOSSES = re.compile(
+    r"\b(?:prejuizo|perd\w+|lost|lose|losing|multa|tuve que pagar|tivemos que pagar|paguei|pague|tiramos|sobrar|conserto|arreglo|guincho|se nos|cost us|custou|costo)\b"
+)
 
 
 def _money_span(plain: str, start: int, end: int, priced: set[tuple[int, int]]) -> tuple[int, int]:
@@ -234,25 +294,39 @@ def times(text: str) -> list[tuple[int, int]]:
     """Every stretch of words that says when, trimmed of the prepositions at its ends."""
     plain = level(text)
     found = []
-    for start, end in _runs(plain):
-        while (word := re.match(r"[\w']+[\s,]+", plain[start:end])) and MEETING_TAIL.match(word.group().strip(" ,")):
-            start += word.end()
-        while end > start and plain[end - 1] in " ,":
-            end -= 1
+    for first, last in _runs(plain):
+        start, end = _trimmed(plain, first, last)
         words = plain[start:end]
-        if re.fullmatch(r"(?:ja|ya|now|agora|ahora|dias?|days?|hoje|mes|mas|anos?|horas?|tardes?|noches?|noites?|semanas?|manhas?|min|am|hs?|mar|set|ago|dom|sex|out|ter|seg|qui|qua|fall|obra|reforma|comida|almoco|lunch|mudanca|obras|ontem|ayer|sab|dec|may|sat)", words):
-            if words not in {"amanha", "manana", "hoje", "agora", "ahora", "now"}:
-                continue
-        if re.match(r"\s*(?:de experiencia|no mercado|de mercado|atras|ago\b)", plain[end:]) or re.search(r"\b(?:ha|faz|hace|desde|for)\s+$", plain[:start]) or re.match(r"(?:bom|boa|buen\w*|good)\s", plain[max(0, start - 5) : end]):
+        if WEAK_TIME.fullmatch(words) and words not in ALONE_IS_TIME:
+            continue
+        if (
+            re.match(r"\s*(?:de experiencia|no mercado|de mercado|atras|ago\b)", plain[end:])
+            or re.search(r"\b(?:ha|faz|hace|desde|for)\s+$", plain[:start])
+            or re.match(r"(?:bom|boa|buen\w*|good)\s", plain[max(0, start - 5) : end])
+        ):
             continue
         found.append((start, end))
     return found
 
 
+def _trimmed(plain: str, start: int, end: int) -> tuple[int, int]:
+    while (word := re.match(r"[\w']+[\s,]+", plain[start:end])) and MEETING_TAIL.match(word.group().strip(" ,")):
+        start += word.end()
+    while end > start and plain[end - 1] in " ,":
+        end -= 1
+    return start, end
+
+
+WEAK_TIME = re.compile(
+    r"(?:ja|ya|now|agora|ahora|dias?|days?|hoje|mes|mas|anos?|horas?|tardes?|noches?|noites?|semanas?|manhas?|min|am|hs?|mar|set|ago|dom|sex|out|ter|seg|qui|qua|fall|obra|reforma|comida|almoco|lunch|mudanca|obras|ontem|ayer|sab|dec|may|sat)"
+)
+ALONE_IS_TIME = frozenset(("amanha", "manana", "hoje", "agora", "ahora", "now"))
 CANCELS = re.compile(
     r"\b(?:cancel\w*|desmarc\w+|anul\w+|tira\w*|quit[ae]\w*|saca\w*|scrap|call off|take|remove|suspend\w*|desist\w+|nao precisa\w*|ya no|no vengan|no hace falta|nao vou poder|nao vai dar|no voy a poder|can't make|me salgo|da[r]? de baja|de de baja|nao rola|mudar|mover|move|push|trocar|cambiar|passar|reschedule|remarcar|reagendar|atras\w+|outro dia|otro dia|another day)\b"
 )
-PUTS = re.compile(r"\b(?:poe|pone\w*|ponla|ponlo|put|bota|coloca\w*|joga|marca\w*|agenda|make it|pass\w+ (?:ela |la )?pr?a\w*|para|pra|pro|por|to|instead|al|a las|as|pode ser|podria ser|puede ser|so consigo|tem que ser|que sea|has to be|could we do|at|no|na|el|depois d\w+|after|de noite|adianta\w*|melhor|qualquer|cualquier|any)\s+(?:o |a |el |la |las |los |the )?$")
+PUTS = re.compile(
+    r"\b(?:poe|pone\w*|ponla|ponlo|put|bota|coloca\w*|joga|marca\w*|agenda|make it|pass\w+ (?:ela |la )?pr?a\w*|para|pra|pro|por|to|instead|al|a las|as|pode ser|podria ser|puede ser|so consigo|tem que ser|que sea|has to be|could we do|at|no|na|el|depois d\w+|after|de noite|adianta\w*|melhor|qualquer|cualquier|any)\s+(?:o |a |el |la |las |los |the )?$"
+)
 
 
 def _runs(plain: str) -> Iterator[tuple[int, int]]:
@@ -275,14 +349,18 @@ def _runs(plain: str) -> Iterator[tuple[int, int]]:
             start = match.start()
         if kind in {"core", "clock"} or (kind == "number" and HOUR_BEFORE.search(before) and words[0].isdigit()):
             has_core, end = True, match.end()
-        elif kind != "mark" and re.fullmatch(r"que vem|q vem|que viene|cedo|agora|mesmo horario|later|tarde|seguinte|siguiente|uteis|habiles", words):
+        elif kind != "mark" and re.fullmatch(
+            r"que vem|q vem|que viene|cedo|agora|mesmo horario|later|tarde|seguinte|siguiente|uteis|habiles", words
+        ):
             end = match.end()
         before = f"{before} {words}"
     if has_core:
         yield start, end
 
 
-REFUSES = re.compile(r"\b(?:nao (?:me )?(?:chama|mand|quero|autoriz|envi|compr)\w*|remov\w+|exclu\w+|apag\w+|delete|lgpd|gdpr|stop|unsubscribe|out of office|no (?:me )?(?:escriban|manden|llamen|quiero)|cancel\w*|desmarc\w*|anular|dados|contrat\w+ (?:gente|pessoa|alguem)|hire|atendente|humano|human|pessoa)\b")
+REFUSES = re.compile(
+    r"\b(?:nao (?:me )?(?:chama|mand|quero|autoriz|envi|compr)\w*|remov\w+|exclu\w+|apag\w+|delete|lgpd|gdpr|stop|unsubscribe|out of office|no (?:me )?(?:escriban|manden|llamen|quiero)|cancel\w*|desmarc\w*|anular|dados|contrat\w+ (?:gente|pessoa|alguem)|hire|atendente|humano|human|pessoa)\b"
+)
 SHORT_ANSWER = 9  # words; the whole of such an answer is what was said of the time
 DEFERS = re.compile(
     r"\b(?:(?:so|somente|only|solo|recien) (?:em|no|na|depois|apos|em|in|after|en|despues)|me (?:procura|chama|liga)|quem sabe|hablame|llamame|buscame|escribeme|ping me|call me|reach out|check back|lo vemos|a gente (?:ve|conversa|fala)|deixa\w* (?:pra|para|passar)|vou esperar|esperar|dejemos(?:lo)? para|deixamos? pra|agora nao|ahora no|not now|hasta que|ate que)\b"
@@ -292,14 +370,20 @@ DEFERS = re.compile(
 def places_after(text: str, at: int) -> list[tuple[int, int]]:
     """Stretches of time that begin at or after a place, days and hours of the present left out."""
     plain = level(text)
-    return [place for place in times(text) if place[0] >= at and not re.search(r"\b(?:hoje|hoy|today|agora|ahora|now|ja|ya)\b", plain[place[0] : place[1]])]
+    return [
+        place
+        for place in times(text)
+        if place[0] >= at and not re.search(r"\b(?:hoje|hoy|today|agora|ahora|now|ja|ya)\b", plain[place[0] : place[1]])
+    ]
 
 
 def timelines(text: str, *, topics: frozenset[str]) -> Iterator[Place]:
     """When it is wanted, or that there is no hurry. Not a wish about the time of a meeting."""
     plain = level(text)
     is_asked = "timeline" in topics
-    if (calm := NO_HURRY.search(plain)) and (is_asked or re.search(r"pressa|prisa|apuro|rush|hurry|urgen", calm.group())):
+    if (calm := NO_HURRY.search(plain)) and (
+        is_asked or re.search(r"pressa|prisa|apuro|rush|hurry|urgen", calm.group())
+    ):
         whens = [place for place in times(text) if place[0] >= calm.end()] if is_asked else []
         if whens:
             yield *whens[0], 0.6
@@ -310,12 +394,18 @@ def timelines(text: str, *, topics: frozenset[str]) -> Iterator[Place]:
     if (defer := DEFERS.search(plain)) and places_after(text, defer.start()):
         yield *places_after(text, defer.start())[0], 0.7
         return
-    about_meeting = bool(topics & {"preferred_times", "slots", "booked"}) or (bool(MEETS.search(plain)) and not is_asked)
+    about_meeting = bool(topics & {"preferred_times", "slots", "booked"}) or (
+        bool(MEETS.search(plain)) and not is_asked
+    )
     places = times(text)
     if is_asked:
         clause = re.split(r"[.;!?\n]", text)[0].strip()
         short = 0 < len(clause.split()) <= SHORT_ANSWER
-        if (places or hurry) and short and not re.search(r"\b(?:mas|pero|but|nao|no|reuniao|reunion|call)\b", level(clause)):
+        if (
+            (places or hurry)
+            and short
+            and not re.search(r"\b(?:mas|pero|but|nao|no|reuniao|reunion|call)\b", level(clause))
+        ):
             at = text.index(clause)
             yield at, at + len(clause), 0.8
         elif places:
@@ -326,7 +416,24 @@ def timelines(text: str, *, topics: frozenset[str]) -> Iterator[Place]:
         else:
             clause = re.split(r"[,.;!?\n]", text)[0].strip()
             words = level(clause).split()
-            if 0 < len(words) <= 7 and words[0] in {"quando", "cuando", "when", "depois", "antes", "after", "before", "assim", "so", "ate", "once", "apenas", "despues", "em", "in", "as"}:
+            if 0 < len(words) <= 7 and words[0] in {
+                "quando",
+                "cuando",
+                "when",
+                "depois",
+                "antes",
+                "after",
+                "before",
+                "assim",
+                "so",
+                "ate",
+                "once",
+                "apenas",
+                "despues",
+                "em",
+                "in",
+                "as",
+            }:
                 at = text.index(clause)
                 yield at, at + len(clause), 0.6
         return
@@ -338,11 +445,20 @@ def timelines(text: str, *, topics: frozenset[str]) -> Iterator[Place]:
     if REFUSES.search(plain):
         return
     for start, end in places:
-        words = plain[start:end]
-        if re.search(r"\b(?:por|al|a|per|cada|toda?s?|every|each|/)\s*(?:mes|dia|ano|semana|week|month|day|year)\b|diari|passad|pasad|last (?:week|month|year)|ontem|ayer|yesterday", plain[max(0, start - 6) : end]):
+        said = plain[start:end]
+        if re.search(
+            r"\b(?:por|al|a|per|cada|toda?s?|every|each|/)\s*(?:mes|dia|ano|semana|week|month|day|year)\b|diari|passad|pasad|last (?:week|month|year)|ontem|ayer|yesterday",
+            plain[max(0, start - 6) : end],
+        ):
             continue
-        needs = NEEDS_BY.search(plain[max(0, start - 32) : start]) or re.match(r"(?:ate|antes|hasta|by|before|depois|despues|after|so em|only|ainda|em ate|within|daqui)", words)
-        definite = re.search(r"\b(?:mes|semana|week|month|ano|year|fim|final|end|depois|antes|ate|hasta|by|before|after|dia|dias|days|natal|christmas|navidad|" + r"hoje|today|hoy|amanha|tomorrow|que vem|next|proxim\w+|q[1-4]|trimestre|quarter|semestre|janeiro|fevereiro|marco|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro|enero|febrero|marzo|mayo|junio|julio|septiembre|octubre|noviembre|diciembre|january|february|march|april|june|july|august|september|october|november|december|sexta|segunda|terca|quarta|quinta|sabado|fds|friday|monday|lunes|viernes|spring|summer|fall|winter|verao|carnaval|ferias|safra)\b", words)
+        needs = NEEDS_BY.search(plain[max(0, start - 32) : start]) or re.match(
+            r"(?:ate|antes|hasta|by|before|depois|despues|after|so em|only|ainda|em ate|within|daqui)", said
+        )
+        definite = re.search(
+            r"\b(?:mes|semana|week|month|ano|year|fim|final|end|depois|antes|ate|hasta|by|before|after|dia|dias|days|natal|christmas|navidad|"
+            + r"hoje|today|hoy|amanha|tomorrow|que vem|next|proxim\w+|q[1-4]|trimestre|quarter|semestre|janeiro|fevereiro|marco|abril|maio|junho|julho|agosto|setembro|outubro|novembro|dezembro|enero|febrero|marzo|mayo|junio|julio|septiembre|octubre|noviembre|diciembre|january|february|march|april|june|july|august|september|october|november|december|sexta|segunda|terca|quarta|quinta|sabado|fds|friday|monday|lunes|viernes|spring|summer|fall|winter|verao|carnaval|ferias|safra)\b",
+            said,
+        )
         if needs and definite:
             yield start, end, 0.6
             return
@@ -352,17 +468,45 @@ def preferred_times(text: str, *, topics: frozenset[str]) -> Iterator[Place]:
     """When the lead would meet or be called, other than an offered slot."""
     plain = level(text)
     asked = bool(topics & {"preferred_times", "slots", "booked"})
-    if not asked and not (MEETS.search(plain) and re.search(r"\b(?:reuniao|reunion|meeting|call|demo\w*|visita\w*|visit|agend\w+|marcar|ligar|liga|llam\w+|cita|vistoria|encaix\w+|medir|conversar|remarc\w+|reagend\w+|reschedul\w+|horario\w*|come by|vengan|apresent\w+)\b", plain)):
+    if not asked and not (
+        MEETS.search(plain)
+        and re.search(
+            r"\b(?:reuniao|reunion|meeting|call|demo\w*|visita\w*|visit|agend\w+|marcar|ligar|liga|llam\w+|cita|vistoria|encaix\w+|medir|conversar|remarc\w+|reagend\w+|reschedul\w+|horario\w*|come by|vengan|apresent\w+)\b",
+            plain,
+        )
+    ):
         return
     if topics & {"timeline"} and not asked and not re.search(r"reuni|meeting|call|demo|visita|conversar", plain):
         return
-    places = [place for place in times(text) if not re.search(r"\b(?:nao|no|not|nem|can't|instead of|em vez de|en vez de|ruim|menos a de|cancela a de|cancel|cancela la del|que antes|had|than)\s+(?:(?:posso|consigo|da|puedo|na|no|o|a|el|la|de|do|em|en|on|at|pode)\s+)*$", plain[max(0, place[0] - 30) : place[0]])]
-    places = [place for place in places if not re.match(r"\s*(?:nao (?:posso|consigo|da)|ta ruim|esta ruim|no puedo|doesn't|can't|won't)", plain[place[1] :])]
+    places = [
+        place
+        for place in times(text)
+        if not re.search(
+            r"\b(?:nao|no|not|nem|can't|instead of|em vez de|en vez de|ruim|menos a de|cancela a de|cancel|cancela la del|que antes|had|than)\s+(?:(?:posso|consigo|da|puedo|na|no|o|a|el|la|de|do|em|en|on|at|pode)\s+)*$",
+            plain[max(0, place[0] - 30) : place[0]],
+        )
+    ]
+    places = [
+        place
+        for place in places
+        if not re.match(
+            r"\s*(?:nao (?:posso|consigo|da)|ta ruim|esta ruim|no puedo|doesn't|can't|won't)", plain[place[1] :]
+        )
+    ]
     if (cancel := CANCELS.search(plain)) is not None:
         places = [place for place in places if PUTS.search(plain[: place[0]]) and place[0] > cancel.start()]
-        places = [place for place in places if not re.search(r"\b(?:de|da|do|la del?|of)\s+(?:la |el )?$", plain[: place[0]])]
-    places = [place for place in places if not re.fullmatch(r"agora|ahora|now|hoje|hoy|today|ate amanha|amanha|bem na hora", plain[place[0] : place[1]]) or (asked and "booked" not in topics)]
-    if "booked" in topics and re.search(r"\b(?:obrigad\w|thanks|gracias|confirmad\w|combinado|nos vemos|see you)\b", plain):
+        places = [
+            place for place in places if not re.search(r"\b(?:de|da|do|la del?|of)\s+(?:la |el )?$", plain[: place[0]])
+        ]
+    places = [
+        place
+        for place in places
+        if not re.fullmatch(r"agora|ahora|now|hoje|hoy|today|ate amanha|amanha|bem na hora", plain[place[0] : place[1]])
+        or (asked and "booked" not in topics)
+    ]
+    if "booked" in topics and re.search(
+        r"\b(?:obrigad\w|thanks|gracias|confirmad\w|combinado|nos vemos|see you)\b", plain
+    ):
         return
     if places:
         longest = [place for place in places if place[1] - place[0] > 4] or places
@@ -374,8 +518,14 @@ def decides(text: str, *, is_asked: bool) -> Iterator[tuple[bool, int, int, floa
     plain = level(text)
     other = OTHER_MUST.search(plain)
     alone = TRUE_ALONE.search(plain)
-    if alone and (other is None or not re.search(r"\b(?:mas|pero|but|juntos|juntas|together|tambem|tambien|acima de|also|and i|e eu)\b", plain)):
-        short_me = re.fullmatch(r"(?:so|somente|apenas|solo|solamente|just|only) (?:eu|yo|me)(?: mesm[oa]| mism[oa])?|just me|only me|nobody else|no one else|by myself", alone.group())
+    if alone and (
+        other is None
+        or not re.search(r"\b(?:mas|pero|but|juntos|juntas|together|tambem|tambien|acima de|also|and i|e eu)\b", plain)
+    ):
+        short_me = re.fullmatch(
+            r"(?:so|somente|apenas|solo|solamente|just|only) (?:eu|yo|me)(?: mesm[oa]| mism[oa])?|just me|only me|nobody else|no one else|by myself",
+            alone.group(),
+        )
         if not short_me or is_asked:
             yield True, alone.start(), alone.end(), 0.85
             return
@@ -386,7 +536,10 @@ def decides(text: str, *, is_asked: bool) -> Iterator[tuple[bool, int, int, floa
         return
     if someone := re.search(rf"\b{OTHERS}\b", plain):
         first_word = someone.group()
-        if not re.search(r"\b(?:sou|soy|i'm|i am|como|as)\s+(?:[oa]\s+|the\s+|el\s+|la\s+|an?\s+)?(?:\w+\s)?$", plain[: someone.start()]) or first_word not in {"dono", "dona", "proprietario", "owner", "dueno", "duena", "proprietaria"}:
+        if not re.search(
+            r"\b(?:sou|soy|i'm|i am|como|as)\s+(?:[oa]\s+|the\s+|el\s+|la\s+|an?\s+)?(?:\w+\s)?$",
+            plain[: someone.start()],
+        ) or first_word not in {"dono", "dona", "proprietario", "owner", "dueno", "duena", "proprietaria"}:
             yield False, someone.start(), someone.end(), 0.7
             return
         yield True, someone.start(), someone.end(), 0.7

@@ -10,7 +10,9 @@ LOOSE_MAIL = re.compile(r"([\w.+-]+)\s*@\s*([\w-]+(?:\s*\.\s*[\w-]+)+)", re.ASCI
 AT = r"(?:arroba|\[at\]|\(at\)|\bat\b)"
 DOT = r"(?:\bponto\b|\bpunto\b|\bdot\b|\[dot\]|\.)"
 SPELLED_AT = re.compile(rf"\s{AT}\s")
-SPELLED_DOMAIN = re.compile(rf"\s*([a-z0-9-]+(?:\s[a-z0-9-]+){{0,2}}?)\s*,?\s*{DOT}\s*([a-z]{{2,8}})\b(\s*{DOT}\s*[a-z]{{2,3}}\b)?")
+SPELLED_DOMAIN = re.compile(
+    rf"\s*([a-z0-9-]+(?:\s[a-z0-9-]+){{0,2}}?)\s*,?\s*{DOT}\s*([a-z]{{2,8}})\b(\s*{DOT}\s*[a-z]{{2,3}}\b)?"
+)
 SPELLED_LOCAL = re.compile(r"[a-z0-9_.\s-]{1,60}$")
 SPELLED_SIGNS = (
     (re.compile(r"\s*\b(?:ponto|punto|dot)\b\s*"), "."),
@@ -20,11 +22,29 @@ SPELLED_SIGNS = (
 LEAD_IN = re.compile(
     r"^.*\b(?:e-?mail|mail|correo|e|eh|es|is|it's|seria|para|pra|pro|to|no|en|nao|minusculo|anota|manda|envia|use|send)\b[\s:,]+"
 )
-DOMAINS = frozenset(("gmail", "hotmail", "outlook", "yahoo", "icloud", "live", "uol", "bol", "terra", "proton", "protonmail", "aol", "me"))
+DOMAINS = frozenset(
+    (
+        "gmail",
+        "hotmail",
+        "outlook",
+        "yahoo",
+        "icloud",
+        "live",
+        "uol",
+        "bol",
+        "terra",
+        "proton",
+        "protonmail",
+        "aol",
+        "me",
+    )
+)
 OLD_MAIL = re.compile(r"\b(?:era|antigo|antiga|old|used to be|viejo|no longer|nao uso|erro|errado|wrong)\b[^@]{0,25}$")
 
 PHONE = re.compile(r"(?<![\w/@.])(?:\+\s?|\b(?:plus|mais)\s)?\(?\d[\d\s().\-–]{6,22}\d(?![\w/])")
-NOT_PHONE = re.compile(r"\b(?:cnpj|cpf|cep|pedido|protocolo|nota|ruc|rut|dni|nif|rfc|order|invoice|r\$|placa|conta)\W*(?:n\w*|e|es|is)?\W*$")
+NOT_PHONE = re.compile(
+    r"\b(?:cnpj|cpf|cep|pedido|protocolo|nota|ruc|rut|dni|nif|rfc|order|invoice|r\$|placa|conta)\W*(?:n\w*|e|es|is)?\W*$"
+)
 BRAZILIAN = (10, 11)  # digits with the area code
 COUNTRY_PREFIX = re.compile(r"(?:\+|\bplus\s|\bmais\s)\s?$|^\+")
 PHONE_CUE = re.compile(
@@ -38,8 +58,8 @@ def mails(text: str) -> Iterator[tuple[str, int, int]]:
     plain = level(text)
     found = [(m.group().rstrip(".").lower(), m.start(), m.end()) for m in MAIL.finditer(plain)]
     if not found:
-        for match in LOOSE_MAIL.finditer(plain):
-            found.append((re.sub(r"\s", "", match.group()), match.start(), match.end()))
+        loose = LOOSE_MAIL.finditer(plain)
+        found = [(re.sub(r"\s", "", match.group()), match.start(), match.end()) for match in loose]
     if not found and (at := SPELLED_AT.search(plain)) and (domain := SPELLED_DOMAIN.match(plain, at.end())):
         local = SPELLED_LOCAL.search(plain[: at.start()])
         if local is not None:
@@ -57,7 +77,11 @@ def mails(text: str) -> Iterator[tuple[str, int, int]]:
 def _spelled(text: str) -> str:
     for pattern, sign in SPELLED_SIGNS:
         text = pattern.sub(sign, text)
-    return re.sub(r"\s", "", text).strip("-") if "-" not in text else re.sub(r"-?\s+", lambda m: "-" if "-" in m.group() else "", text).strip()
+    return (
+        re.sub(r"\s", "", text).strip("-")
+        if "-" not in text
+        else re.sub(r"-?\s+", lambda m: "-" if "-" in m.group() else "", text).strip()
+    )
 
 
 def phones(text: str, *, is_asked: bool, language: str) -> Iterator[tuple[str, int, int]]:

@@ -1,4 +1,3 @@
-# ruff: noqa: E501  patterns: cutting one in two hides what it matches
 """Yes or no, as people say it in three languages. Pure."""
 
 import re

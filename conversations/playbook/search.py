@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from conversations.playbook.money import amounts, level, numbers
+from conversations.playbook.money import level
 
 LONGEST_HEADING = 70  # characters of a line that stands above a paragraph
 STEM = 5
@@ -114,7 +114,11 @@ def split(document: str) -> list[Passage]:
         lines = [line.strip() for line in block.splitlines() if line.strip()]
         if not lines:
             continue
-        if len(lines[0]) <= LONGEST_HEADING and not lines[0].endswith((".", "!", "?", ";")) and not lines[0].startswith(("-", "•", "*")):
+        if (
+            len(lines[0]) <= LONGEST_HEADING
+            and not lines[0].endswith((".", "!", "?", ";"))
+            and not lines[0].startswith(("-", "•", "*"))
+        ):
             heading, lines = lines[0].strip("# "), lines[1:]
         if lines:
             found.append(Passage(heading, "\n".join(lines)))
@@ -143,7 +147,9 @@ class Index:
     def find(self, question: str, *, limit: int = 3) -> list[Hit]:
         """The best passages for a question, best first; empty when nothing of it is in any."""
         asked = [word for word in _words(level(question)) if word not in EMPTY] or _words(level(question))
-        query = [(word, _word_terms(word), _meanings(word)) for word in asked if not word.isdigit()] or [(word, _word_terms(word), ()) for word in asked]
+        query = [(word, _word_terms(word), _meanings(word)) for word in asked if not word.isdigit()] or [
+            (word, _word_terms(word), ()) for word in asked
+        ]
         scored = []
         for at in range(len(self.passages)):
             score = self._score(query, at)
@@ -151,7 +157,10 @@ class Index:
                 scored.append((score, at))
         scored.sort(key=lambda item: (-item[0], item[1]))
         confidence = self._confidence(question, query, [at for _, at in scored[:limit]])
-        return [Hit(at, self.passages[at], score, confidence if place == 0 else confidence * score / scored[0][0]) for place, (score, at) in enumerate(scored[:limit])]
+        return [
+            Hit(at, self.passages[at], score, confidence if place == 0 else confidence * score / scored[0][0])
+            for place, (score, at) in enumerate(scored[:limit])
+        ]
 
     def _score(self, query: list["Asked"], at: int) -> float:
         body, heading = self._fields[at]
@@ -214,7 +223,9 @@ def _words(text: str) -> list[str]:
 def _word_terms(word: str) -> tuple[str, ...]:
     """The beginning of the word, and its character n-grams."""
     padded = f"<{word}>"
-    grams = [f"~{padded[i : i + size]}" for size in GRAMS for i in range(len(padded) - size + 1)] if len(word) > 2 else []
+    grams = (
+        [f"~{padded[i : i + size]}" for size in GRAMS for i in range(len(padded) - size + 1)] if len(word) > 2 else []
+    )
     return (f"={_stem(word)}", *grams)
 
 
@@ -251,7 +262,7 @@ def _sentences(text: str) -> list[str]:
     return [piece.strip() for piece in re.split(r"(?<=[.!?;])\s+|\n", text) if piece.strip()]
 
 
-def _windows(sentences: Sequence[str]) -> Iterator[Counter[str]]:
+def _windows(sentences: list[str]) -> Iterator[Counter[str]]:
     """Every sentence with half of what its neighbours say."""
     for at, sentence in enumerate(sentences):
         terms = Counter(_terms(sentence))

@@ -57,12 +57,19 @@ def asked(question: str) -> frozenset[str]:
     ends = [piece for piece in re.split(r"(?<=[.!])\s+|\n", plain) if piece.strip()]
     last = " ".join(piece for piece in ends if "?" in piece) or (ends[-1] if ends else "")
     found = {key for key, pattern in _COMPILED.items() if pattern.search(last)}
-    if re.match(r"\W*(?:e\s+|y\s+|and\s+)?(?:como|how|quant|cuant|o que|que (?:incomoda|mudaria)|what (?:happens|would)|nunca|ever)\b", last) and not re.search(r"how about|que tal|how does \w+ (?:sound|work)", last):
+    if re.match(
+        r"\W*(?:e\s+|y\s+|and\s+)?(?:como|how|quant|cuant|o que|que (?:incomoda|mudaria)|what (?:happens|would)|nunca|ever)\b",
+        last,
+    ) and not re.search(r"how about|que tal|how does \w+ (?:sound|work)", last):
         found.discard("preferred_times")
     if SLOTS_OFFERED.search(plain):
         found.add("slots")
     if MEETING_BOOKED.search(plain):
         found.add("booked")
-    if re.search(r"[$€£]\s?\d|\d[\d.,]*\s*(?:reais|por mes|/mes|al mes|a month|dolares|euros|mensais)", plain) and "?" in plain and PRICE_ASKED.search(plain):
+    if (
+        re.search(r"[$€£]\s?\d|\d[\d.,]*\s*(?:reais|por mes|/mes|al mes|a month|dolares|euros|mensais)", plain)
+        and "?" in plain
+        and PRICE_ASKED.search(plain)
+    ):
         found.add("price")
     return frozenset(found)
