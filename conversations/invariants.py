@@ -48,7 +48,7 @@ WHERE m.state = 'queued'
                   WHERE w.conversation_id = m.conversation_id AND w.state IN ('sending', 'unknown'))
   AND NOT EXISTS (SELECT FROM conversations_message w JOIN conversations_conversation c ON c.id = w.conversation_id
                   WHERE w.conversation_id = m.conversation_id AND w.state = 'unknown'
-                  AND c.needs_reason = 'unknown_send')
+                  AND c.needs_person_since IS NOT NULL)
 ORDER BY m.id
 """
 UNREAD_SQL = """

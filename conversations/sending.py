@@ -634,7 +634,7 @@ def not_sent(message: Message) -> None:
 
 
 def wait_or_park(message: Message, now: datetime, claimed: datetime) -> None:
-    """Look again soon; after half an hour a person decides."""
+    """Look again soon; after half an hour a person decides, also about one that was never seen to leave our hands."""
     if now < claimed + VERDICT_LATEST:
         intake.want("reconcile", message.pk, at=now + LOOK_EVERY)
         return
@@ -643,7 +643,7 @@ def wait_or_park(message: Message, now: datetime, claimed: datetime) -> None:
         unsettled = conversation.messages.filter(
             pk=message.pk, state__in=[Message.State.SENDING, Message.State.UNKNOWN], claimed_at=message.claimed_at
         )
-        if conversation.needs_reason != "unknown_send" and unsettled.exists():
+        if unsettled.update(state=Message.State.UNKNOWN) and conversation.needs_reason != "unknown_send":
             intake.need(conversation, "unknown_send")
 
 

@@ -310,7 +310,11 @@ def apply(opened: Opened, draft: Draft) -> bool:
         turn = Turn.objects.select_for_update().filter(pk=opened.turn_id).first()
         if conversation is None or turn is None:
             return False
-        if turn.state != Turn.State.OPEN or turn.attempt_token != opened.token:
+        if turn.state != Turn.State.OPEN:
+            return False
+        if turn.attempt_token != opened.token:
+            # Retaken, perhaps by one who had lost the row to us before and is stopped now: the row must outlive us.
+            intake.want("turn", conversation.pk)
             return False
         if conversation.epoch != turn.epoch or conversation.watermark >= turn.up_to_seq:
             close(turn, Turn.State.SUPERSEDED, reason="owner_changed")

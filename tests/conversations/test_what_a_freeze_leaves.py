@@ -9,12 +9,23 @@ from django.utils import timezone
 
 from conversations import intake, invariants, sending, turns
 from conversations.models import Contact, Message, Number, Pending, Turn
-from conversations.ports import Draft, Edit, Revoke, Sent, Uncertain
+from conversations.ports import Draft, Edit, LinkState, Revoke, Sent, Uncertain
+from conversations.replies import is_stuck
 from integrations.whatsapp import client
 from orgs.context import in_org
-from orgs.models import Due, Org
+from orgs.models import Due, Org, Want
 from tests import fakes
-from tests.conversations.conftest import JID, arrive, incoming, make_number, ours, send, the_conversation, turn
+from tests.conversations.conftest import (
+    JID,
+    arrive,
+    incoming,
+    make_number,
+    ours,
+    reconcile,
+    send,
+    the_conversation,
+    turn,
+)
 
 
 def test_an_edit_that_arrives_with_its_message_is_applied(committed: None) -> None:
@@ -112,3 +123,33 @@ def test_an_answer_that_was_read_before_a_long_freeze_still_counts(number: Numbe
 def test_the_verdict_waits_ninety_seconds_longer_than_the_client() -> None:
     assert client.SEND.total == sending.CALL_TIMEOUT.total_seconds()
     assert timedelta(seconds=client.SEND.total + 90) <= sending.VERDICT_AFTER
+
+
+def test_a_turn_that_a_stopped_worker_took_back_is_made_by_somebody(number: Number) -> None:
+    """One freezes before opening, loses the row, thaws, retakes the turn, and is told that the row is lost."""
+    arrive(number, incoming("quanto custa?"))
+    Due.objects.filter(kind="turn").update(due_at=timezone.now())
+    [claimed] = Due.objects.claim([Want("turn", 1, 1)], lease=timedelta(seconds=15))
+    opened = turns.open_turn(the_conversation().pk)
+    assert opened is not None
+    assert turns.open_turn(the_conversation().pk) is not None  # the frozen one's, which is cancelled after it
+    assert not turns.apply(opened, Draft(("…",)))
+    Due.objects.finish([claimed])
+    assert not invariants.unanswered_without_turn()
+    turn(the_conversation())
+    assert ours() == [("queued", "ok")]
+
+
+def test_an_uncertain_send_of_an_unreachable_number_is_a_persons_to_decide(number: Number) -> None:
+    arrive(number, incoming("Oi"))
+    turn(the_conversation())
+    assert sending.claim_next(the_conversation().pk) is not None  # and its process is killed
+    message = Message.objects.get(author="ai")
+    message.claimed_at = timezone.now() - sending.VERDICT_LATEST
+    message.save(update_fields=["claimed_at"])
+    Number.objects.update(state=LinkState.CONNECTING)
+    reconcile(message.pk)
+    message.refresh_from_db()
+    assert message.state == Message.State.UNKNOWN
+    assert is_stuck(message)
+    assert the_conversation().needs_reason == "unknown_send"
