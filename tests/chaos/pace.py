@@ -38,7 +38,7 @@ class Pace:
 
 QUICK = Pace(
     "quick", lease=timedelta(seconds=4), renew_every=timedelta(seconds=1), fresh=timedelta(seconds=2),
-    call=timedelta(seconds=4), verdict_after=timedelta(seconds=16), verdict_latest=timedelta(seconds=90),
+    call=timedelta(seconds=4), verdict_after=timedelta(seconds=16), verdict_latest=timedelta(minutes=10),
     look_every=timedelta(seconds=2), pause=timedelta(seconds=1), closed_pause=timedelta(seconds=2),
     shift=timedelta(seconds=15), past_lease=timedelta(seconds=2), hit_seconds=2.0, strike_seconds=(4.0, 10.0),
 )  # fmt: skip

@@ -25,6 +25,7 @@ FAULTS = {
 }  # fmt: skip
 SURE_FAULTS = (SendFault.HANG_AFTER, SendFault.HANG_BEFORE, SendFault.ERROR_AFTER)  # so that a short run has them too
 BURST = 4  # messages one lead writes at once, at most
+REPEAT_LEASES = 4  # leases between two calls of what is scheduled: 60 s at the product's own pace
 FOCUS_SHARE, FOCUS_SECONDS = 0.7, 0.8  # of the armed failpoints; between two
 PEOPLE = 3  # of the company, who take conversations over
 TAKEOVER_SECONDS = (0.1, 0.6)
@@ -36,7 +37,7 @@ ALL_RESTARTS_FROM = 3000  # messages; a shorter run restarts the database in one
 EARLY = 0.08  # of the messages: by then everything has been restarted in a run that keeps a snapshot
 CANARY_SECONDS = 2.0
 CANARY = "5511900000000"
-REPLYING = ("intake", "turn", "send", "reconcile", "wake", "look")  # kinds of work
+REPLYING = ("intake", "turn", "send", "reconcile", "wake")  # kinds of work
 OVERDUE = timedelta(seconds=30)
 QUIET_LOOKS = 3  # in a row
 LOOK_SECONDS = 1.0
@@ -127,24 +128,26 @@ def play(plan: Plan) -> Outcome:
     with staged(plan.seed, pace=plan.pace, bug=plan.bug, faults=faults) as stage:
         stage.open()
         cast = gather(stage, plan)
-        ended, violations, snapshot = threading.Event(), Counter[str](), Snapshot()
+        ended, settled, violations, snapshot = threading.Event(), threading.Event(), Counter[str](), Snapshot()
         troubles = [
             threading.Thread(target=strike_often, args=(stage, plan, ended)),
             threading.Thread(target=arm_often, args=(stage, plan, ended)),
             *(threading.Thread(target=take_over_often, args=(n, plan, cast, ended)) for n in range(PEOPLE)),
             threading.Thread(target=watch_often, args=(violations, ended)),
+            threading.Thread(target=repeat_often, args=(plan, settled)),
             threading.Thread(target=keep_snapshot, args=(snapshot, ended)),
         ]
         for trouble in troubles:
             trouble.start()
         try:
             write(stage, plan, cast, snapshot)
+            stop_harm(stage, ended)
+            wait_for_quiet(stage, plan, cast)
         finally:
-            ended.set()
-            stage.arms.disarm()
+            stop_harm(stage, ended)
+            settled.set()
             for trouble in troubles:
                 trouble.join()
-        wait_for_quiet(stage, plan, cast)
         evidence = collect(stage, cast)
         evidence.invariants = violations | Counter(evidence.invariants)
         points, evidence.written = stage.read_journal()
@@ -155,6 +158,11 @@ def play(plan: Plan) -> Outcome:
         )  # fmt: skip
     outcome.seconds = time.monotonic() - started
     return outcome
+
+
+def stop_harm(stage: Stage, ended: threading.Event) -> None:
+    ended.set()
+    stage.arms.disarm()
 
 
 # --- Before -----------------------------------------------------------------------------------------------------------
@@ -268,6 +276,15 @@ def watch_often(violations: Counter[str], ended: threading.Event) -> None:
 
     while not ended.wait(WATCH_SECONDS):
         violations |= Counter(insist(invariants.watch))
+
+
+def repeat_often(plan: Plan, settled: threading.Event) -> None:
+    """What is scheduled each minute or two, a little more often at the quick pace."""
+    from conversations import gaps, links
+
+    while not settled.wait(plan.pace.lease.total_seconds() * REPEAT_LEASES):
+        insist(links.look_at_all)
+        insist(gaps.ensure)
 
 
 def keep_snapshot(snapshot: Snapshot, ended: threading.Event) -> None:
