@@ -18,6 +18,7 @@ from conversations.playbook.money import FREE, Number, amounts, level, numbers, 
 Place = tuple[int, int]
 HOURS_LISTED = re.compile(r"(?<=h) [eyo] (?=\d{1,2}\s?h)|(?<=:\d\d) [eyo] (?=\d)")  # two hours, not an hour and minutes
 LEAST_BARE_PRICE = 20  # a smaller number without a currency is a count
+FIVE_DAYS = 5 * 1_440  # minutes
 FULL_DAY = 24  # hours; fewer, written "9h", are a time of the day
 CENT = 0.011
 MOST_PRICES = 10  # sums of three are tried among so many
@@ -120,6 +121,12 @@ def stems(text: str) -> frozenset[str]:
     return frozenset(word[:5] for word in re.findall(r"[a-z]{3,}", text) if word not in EMPTY and len(word) > 3)
 
 
+INCLUDED = re.compile(
+    r"(?<!nao )(?<!not )(?:\b(?:ja|ya|already)\s)?(?:\b(?:ta|esta|vem|vai|viene|is|comes)\s)?\b(?:inclus[oa]s?|incluid[oa]s?|included)\b"
+)
+EXTRA = re.compile(
+    r"\b(?:a parte|por fora|cobrad[oa]s?|nao inclus\w*|no incluid\w*|not included|extra|separately|aparte|se cobra)\b"
+)
 CAREFUL = re.compile(
     r"\b(?:nao (?:tenho|temos|sei|consta|encontrei|achei|esta|ha|posso|consigo|vi)|vou (?:confirmar|verificar|checar|ver|perguntar|conferir)|preciso (?:confirmar|verificar|checar)|posso (?:confirmar|verificar|checar|pedir|ver|conferir|perguntar)|confirmo|verifico|i'?ll (?:check|confirm|find)|let me (?:check|confirm)|i don't (?:have|know)|not sure|no (?:tengo|tenemos|se|puedo|figura|consta)|voy a (?:confirmar|verificar|consultar)|dejame (?:confirmar|ver|consultar)|depende\w*|depends|informac\w+ que tenho|quem (?:pode|sabe|avalia))\b"
 )
@@ -153,6 +160,15 @@ def unsupported_money(draft: str, sources: Sources) -> Iterator[Place]:
         r"\b(?:metade|mitad|half)\s*(?:do|del|of the|el|of|the) (?:preco|valor|price|precio|cost|costo)", draft
     ):
         if not any(HALF.search(text) for text in sources.quotable):
+            yield match.span()
+    for match in INCLUDED.finditer(draft):
+        about = stems(_sentence(draft, match.start()))
+        extra = any(
+            EXTRA.search(piece) and about & stems(piece)
+            for text in sources.quotable
+            for piece in re.split(r"[.;]\s", text)
+        )
+        if extra and not any(INCLUDED.search(text) and about & stems(text) for text in sources.quotable):
             yield match.span()
     allowed = [n for text in sources.quotable for n in _instalments(text)]
     for match in INSTALMENTS.finditer(draft):
@@ -421,6 +437,8 @@ def unsupported_days(draft: str, sources: Sources) -> Iterator[Place]:
 
 
 def _same_span(one: float, other: float) -> bool:
+    if other >= FIVE_DAYS and abs(one - other * 7 / 5) < 1:
+        return True  # ten working days are two weeks
     return abs(one - other) < 1 or (min(one, other) >= 518_400 and abs(one - other) / max(one, other) < 0.02)
 
 
@@ -474,7 +492,11 @@ def unsupported_hours(draft: str, sources: Sources) -> Iterator[Place]:
     if (match := ROUND_CLOCK.search(draft)) and not any(ROUND_CLOCK.search(text) for text in sources.quotable):
         yield match.start(), match.end()
     for mention in dates.mentions(HOURS_LISTED.sub(" , ", draft), now=sources.now):
-        if mention.sort is not Sort.TIME or not isinstance(mention.value, tuple):
+        if (
+            mention.sort is not Sort.TIME
+            or not isinstance(mention.value, tuple)
+            or re.match(r"(?:umas|unas|about) ", mention.words)
+        ):
             continue
         hour, minute = mention.value
         if (

@@ -19,6 +19,7 @@ KEYS = (
 USED = re.compile(
     r"\b(?:usa[mns]?|use[sd]?|utiliza\w*|using)\s+(?:o |a |um |uma |un |una |el |la |an? |the )?(?!algum|algun|any|que|hoje)([a-z]+(?: d[eo] [a-z]+)?)"
 )
+LONGEST_TEXT = 1_500  # characters that are read; whoever writes more has said who they are before that
 LEAST_SURE = 0.5  # below, a find is not told
 
 
@@ -43,6 +44,7 @@ def find(text: str, *, question: str = "", language: str = "") -> list[Fact]:
 
     In: the turn's honest text, the agent's message before, the language spoken (`pt-BR`, `en`, `es`, "" if not known).
     """
+    text = text[:LONGEST_TEXT]
     topics = asked(question)
     found = {fact.key: fact for fact in _found(text, question, topics, language) if fact.confidence >= LEAST_SURE}
     if (kind := persontype.read(text, question, found=found.keys(), topics=topics)) is not None:

@@ -8,6 +8,7 @@ from conversations.playbook.fact_words import KIN, STAFF
 from conversations.playbook.money import Number, level, numbers
 
 LARGEST = 100_000
+MOST_NUMBERS = 40  # a list of more is no team
 ARTICLES = re.compile(r"(?:um|uma|un|una|uno|one|mil)\b")
 CORRECTS = re.compile(
     r"(?:\b(?:ops|opa|alias|digo|quer dizer|quero dizer|na verdade|minto|errei|corrigindo|i mean|actually|sorry|scratch that|wait|perdon|mejor dicho|quise decir|en realidad|desculpa|melhor|ah nao|quem me dera)\b|(?:\.\.\.|,|-)\s*(?:nao|no)\s*,)[\s,:.]*"
@@ -72,7 +73,11 @@ def team(text: str, *, is_asked: bool) -> Team | None:
 
 
 def _team(plain: str, *, is_asked: bool) -> Team | None:
-    counts = [number for number in numbers(plain) if number.value == int(number.value) and 0 < number.value < LARGEST]
+    counts = [
+        number
+        for number in numbers(plain)[:MOST_NUMBERS]
+        if number.value == int(number.value) and 0 < number.value < LARGEST
+    ]
     people = [number for number in counts if _is_of_people(plain, number, is_asked=is_asked)]
     for number in people:
         if TOTAL.match(plain[number.end :]) or re.search(

@@ -37,6 +37,9 @@ DENIED = re.compile(
 )
 CALLED = re.compile(r"\b(?:pode (?:me )?chamar|me chama|call me|llamame|me dicen|go by|diganme|por aqui sou|conhece)\b")
 
+TITLE_OF = re.compile(
+    rf"\b(?:{TITLES})(?:\s+(?:e|de|of|and)\s+[a-z-]+)?\s+(?:d[aeo]|del?(?: la)?|of|at|for|n[ao]|en)\s+(?:the\s+|a\s+|o\s+)?"
+)
 ROLE_CUES = re.compile(
     rf"(?:\b(?:sou|soy|i'm|im|i am|eu|como|trabalho como|trabajo como|i work as|work as|cargo(?: e|:)?|funcao(?: e|:)?|puesto(?: es|:)?|my role is|my title is|as)\s+(?:an?\s+|the\s+|o\s+|a\s+|el\s+|la\s+|uma?\s+|un[a]?\s+|so\s+|apenas\s+|solo\s+|just\s+)*)"
     rf"((?:{TITLES})(?:{TITLE_MORE}))(?![\w])"
@@ -72,6 +75,9 @@ TRADE = re.compile(
     + "|".join(sorted(map(re.escape, {level(t) for t in TRADES}), key=len, reverse=True))
     + r")(?:s|es)?(?![\w-])"
 )
+TRADE_NAMED = re.compile(
+    rf"(?:^|[.,!]\s*|\b(?:dia|tarde|noite|fia|gente|pessoal|somos|e|da|do|na|aqui|minha|nossa|tengo)\s+)(?:a\s+|o\s+)?{TRADE.pattern}(?:\s+(?:infantil|de\s+[a-z]+|popular))?\s+(?=[a-z])"
+)
 TRADE_MORE = re.compile(
     r"(?:\s+(?:e|y|and)\s+[a-z]+|\s+(?:de|do|da|para|for)\s+(?!(?:um|uma|meu|minha|mi|my|novo|todo)\b)[a-z]+(?:\s+(?:de|e|y)\s+[a-z]+)?|\s+(?:canina|odontologica|veterinaria|mecanica|eletrica|infantil|feminina|automotiva|estetica|popular|rapida|integral|fisica|online|movel|tributarist\w+|previdenciari\w+|trabalhista|artesanal|natural|organic\w*))?"
 )
@@ -79,6 +85,9 @@ OWN_BUSINESS = re.compile(
     r"\b(?:tenho|temos|toco|tocamos|abri|abrimos|minha|meu|nossa|nosso|sou|somos|e (?:uma?|um)|aqui e|na minha|numa|num|trabalho|trabalhamos com|mexo com|atuo|vendo|vendemos|fabrico|fabricamos|"
     r"tengo|tenemos|mi|nuestro|nuestra|soy|es (?:una?|un)|vendemos|vendo|abri|trabajo en|para mi|"
     r"have|own|run|my|our|we're|we are|i'm|at an?|small|manage|operate|work (?:at|for|in)|don[oa] d[eao]|propriet[a-z]+ d[eao]|duen[oa] de)\s+(?:an?\s+|uma?\s+|un[a]?\s+|o\s+|a\s+|the\s+|el\s+|la\s+|pequen[oa]\s+|small\s+|little\s+|local\s+|com\s+)*(?:[a-z]+\s){0,1}$"
+)
+FOR_OWN = re.compile(
+    r"\b(?:(?:vale a pena|funciona|serve|tem plano|planos?|algo|atendem|atenderam|demonstrac\w+|demo|works?|anything|sirve|tienen algo)\b[^.!?]{0,24}\b(?:pra|para|for|alguma?|una?|an?)|toco (?:uma?|um|o|a)|sou d[ao]|diretoria d[ao]|facilities at)\s+(?:an?\s+|uma?\s+|un[a]?\s+|a\s+|o\s+)?$"
 )
 SELLS = re.compile(
     r"\b(?:mexo com|trabalhamos com|trabalho com|vendo|vendemos|fabricamos|fabrico|produzimos|faco|fazemos|distribuimos|atuamos com|atuo com|atuamos n[ao] (?:ramo|area|setor) de|ramo de|setor de|rubro de(?:l| la)?|vendemos|hacemos|fabricamos|nos dedicamos a(?: la| el)?|me dedico a(?: la)?|we (?:sell|make|do|build|install)|i (?:sell|make)|in the)\s+([a-z]+(?:\s+(?:e|de|no|na|y|and|para)\s+[a-z]+)*)"
@@ -178,6 +187,20 @@ def companies(text: str, *, is_asked: bool, name: tuple[int, int] | None) -> Ite
     if name is not None and after and (place := _proper_at(text, plain, name[1] + after.end(), strict=True)):
         yield (*place, 0.85)
         return
+    for match in TITLE_OF.finditer(plain):
+        if (place := _proper_at(text, plain, match.end(), strict=True)) is not None:
+            yield (*place, 0.8)
+            return
+    for run in TRADE_NAMED.finditer(plain):
+        start = run.end()
+        if (
+            "?" not in plain
+            and (own := PROPER_RUN.match(text, start))
+            and not text.isupper()
+            and level(own.group()).split()[0] not in CITIES
+        ):
+            yield start, own.end(), 0.7
+            return
     for run in PROPER_RUN.finditer(text):
         words = level(run.group()).split()
         if (
@@ -188,7 +211,11 @@ def companies(text: str, *, is_asked: bool, name: tuple[int, int] | None) -> Ite
         ):
             yield run.start(), run.end(), 0.75
             return
-    if is_asked and (place := _proper_at(text, plain, 0, strict=False)) is not None:
+    if (
+        is_asked
+        and not re.match(r"\W*(?:fui|era|i was|sou|soy)\b", plain)
+        and (place := _proper_at(text, plain, 0, strict=False))
+    ):
         yield (*place, 0.6)
 
 
@@ -276,10 +303,17 @@ def segments(text: str, *, is_asked: bool, company: tuple[int, int] | None) -> I
         word = match.group(1)
         inside = company is not None and company[0] <= match.start() < company[1]
         own = OWN_BUSINESS.search(plain[: match.start()])
+        for_own = FOR_OWN.search(plain[: match.start()])
         opens = "?" not in plain and not _without_greeting(plain[: match.start()]).strip(" ,.!")
         more = TRADE_MORE.match(plain, match.end()) if not inside else None
         said_more = bool(more and more.group())
-        if not (is_asked or own or inside or (opens and len(plain.split()) > 1 and (said_more or word not in BROAD))):
+        if not (
+            is_asked
+            or own
+            or inside
+            or for_own
+            or (opens and len(plain.split()) > 1 and (said_more or word not in BROAD))
+        ):
             continue
         end = more.end() if more else match.end()
         confidence = 0.85 if is_asked else 0.8 if own else 0.7

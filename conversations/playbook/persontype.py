@@ -7,6 +7,7 @@ household says. A fitted model was tried and is no help on authors it has not re
 import re
 from collections.abc import Collection
 
+from conversations.playbook.fact_words import STAFF
 from conversations.playbook.money import level
 
 Kind = tuple[str, int, int, float]
@@ -15,12 +16,12 @@ BUSINESS = re.compile(
     r"\b(?:(?:meus?|minhas?|nossos?|nossas?|os|as|nuestr[oa]s?|mis?|our|my|the|cada|um|dos|das|de|cada|pr[oa]s?|pelos?|los|las|each|every|a) )(?:clientes?|client[ea]|customers?|clients|pacientes?|patients?|alun[oa]s?|students|hospedes?|guests|funcionari[oa]s?|empregad[oa]s|colaborador\w*|vendedor\w*|corretor\w*|motoristas?|tecnicos?|"
     r"equipe|equipo|staff|team|empresa|company|loja|lojinha|tienda|store|shop|negocio|business|firma|firm|escritorio|despacho|oficina|taller|clinica|consultorio|salao|salon|academia|gym|restaurante|restaurant|pousada|padaria|bakery|fabrica|factory|frota|fleet|flota|"
     r"faturamento|facturacion|revenue|fornecedor\w*|proveedor\w*|suppliers?|estoque|inventory|inventario|socios?|office|employees|empleados|vendas|ventas|sales|pedidos|orders|leads|obras?|atendentes?|recepcionistas?|secretarias?)\b"
-    r"|\b(?:mei|cnpj|cliente|clientes|client[ea]s|customers|pacientes|patients|alunos|funcionari[oa]s|empleados|employees|vendedores|corretores|faturamento|facturamos|faturamos|b2b|estoque|caixa da loja|folha de pagamento|payroll|invoices|nota fiscal|notas fiscais|delivery|filial|filiais|matriz|sucursal\w*|franquia|crm|erp|"
-    r"demiti\w*|contratei|contratamos|concorrente|concorrencia|competencia|competitor\w*|prejuizo no caixa|atendemos|vendemos|produzimos|fabricamos|entregamos|we sell|our shop|nosso ticket|inadimplencia|leads?|turnover|rotatividade|diretoria|board|conselho)\b"
+    r"|\b(?:mei|cnpj|cliente|clientes|client[ea]s|customers|pacientes|patients|alunos|funcionari[oa]s|empleados|employees|vendedores|corretores|faturamento|facturamos|faturamos|b2b|estoque|caixa da loja|folha de pagamento|payroll|invoices|nota fiscal|notas fiscais|delivery|filial|filiais|sucursal\w*|franquia|"
+    r"demiti\w*|contratei|contratamos|prejuizo no caixa|atendemos|vendemos|produzimos|fabricamos|entregamos|we sell|our shop|nosso ticket|inadimplencia|rotatividade)\b"
 )
 HOUSEHOLD = re.compile(
-    r"\b(?:(?:minha|nossa|mi|nuestra|my|our|a|em|para|pra|la|de) (?:casa|apartamento|ape|apto|depto|departamento|home|house|apartment|chacara|sitio)|moro|moramos|vivo (?:em|en|com|con|num)|meus? filh[oa]s?|minhas? filhas?|meu marido|minha esposa|minha mulher|meu esposo|meus pais|minha mae|meu pai|minha avo|meu avo|meu cachorro|minha gata|meu carro|minha moto|meu bebe|do bebe|meu celular|aposentad[oa]|aposentadoria|solteir[oa]|"
-    r"mis? hij[oa]s?|mi esposo|mi marido|mi mujer|mis padres|mi mama|mi papa|mi perro|mi coche|mi carro|mi auto|my (?:kids?|son|daughter|wife|husband|mom|dad|dog|cat|car|mother|father|knee|back|parents|family)|pessoa fisica|pf|uso pessoal|uso proprio|personal use|para mim|pra mim|for myself|para mi\b|conta de luz|cpf|escola do meu|faculdade|emagrecer|lose weight|adelgazar|dieta|namorad[oa]|novi[oa]|meu quarto|aluguel|quintal|sala de estar|backyard|living room|condominio)\b"
+    r"\b(?:(?:minha|nossa|mi|nuestra|my|our|a|em|para|pra|la|de) (?:casa|apartamento|ape|apto|depto|departamento|home|house|apartment|chacara|sitio)|moro|moramos|vivo (?:em|en|com|con|num)|meus? filh[oa]s?|minhas? filhas?|meu cachorro|minha gata|meu carro|minha moto|meu bebe|do bebe|meu celular|aposentad[oa]|aposentadoria|solteir[oa]|"
+    r"mis? hij[oa]s?|mi perro|mi coche|mi carro|mi auto|my (?:kids?|son|daughter|dog|cat|car|knee|back|family)|pessoa fisica|pf|uso pessoal|uso proprio|personal use|cpf|escola do meu|faculdade|namorad[oa]|novi[oa]|meu quarto|aluguel|quintal|sala de estar|backyard|living room|condominio)\b"
 )
 TO_ASKED = (
     (
@@ -39,6 +40,10 @@ TO_ASKED = (
 OURS = re.compile(
     r"\b(?:nossa|nosso|nossos|minha (?:empresa|loja|clinica|equipe)|meus (?:clientes|funcionarios)|meu (?:negocio|time)|nuestr[oa]s?|mi (?:empresa|negocio|tienda)|our|my (?:business|company|shop|team))\b"
 )
+LEADS = re.compile(
+    r"\b(?:don[oa]|duen[oa]|owner|founder|fundador[a]?|diretor[a]?|director[a]?|gerente|manager|supervisor[a]?|coordenador[a]?|soci[oa]|sindic[oa]|proprietari[oa]|propietari[oa]|empresari[oa]|ceo|cfo|contador[a]?|head)\b"
+)
+STAFF_SAID = re.compile(rf"\b{STAFF}\b|\b(?:equipe|equipo|team|time|somos|we are|we're)\b|\+|\bmais\b|\d|\btrabalh")
 FOUND_SAYS_BUSINESS = frozenset(("company", "segment"))
 
 
@@ -53,6 +58,10 @@ def read(text: str, question: str, *, found: Collection[str], topics: frozenset[
                     return kind, match.start(), match.end(), 0.9
     if FOUND_SAYS_BUSINESS & set(found):
         return "PJ", *whole, 0.85
+    if "team_size" in found and "decision_maker" not in topics and STAFF_SAID.search(plain):
+        return "PJ", *whole, 0.75
+    if "role" in found and LEADS.search(plain):
+        return "PJ", *whole, 0.75
     household = HOUSEHOLD.search(plain)
     business = BUSINESS.search(plain) if question or OURS.search(plain) else None
     for kind, sign, other in (("PF", household, business), ("PJ", business, household)):

@@ -7,6 +7,7 @@ from conversations.playbook.fact_words import GENERIC_TOOLS, OTHERS, TIME_CORE, 
 from conversations.playbook.money import amounts, level, numbers, shares
 
 Place = tuple[int, int, float]
+MOST_NUMBERS = 40  # a list of more is no budget
 
 TOOL = re.compile(rf"(?<![\w-])({TOOLS})(?![\w-])")
 PROPER_TOOL = r"[A-ZÁÉÍÓÚÂÊÔÃÕÇ0-9][\w.&+-]*(?:\s+[A-ZÁÉÍÓÚÂÊÔÃÕÇ][\w.&+-]*){0,2}"
@@ -20,7 +21,9 @@ USES = re.compile(
 PAST = re.compile(
     r"\b(?:larg\w+|cancel\w+|cansei|abandon\w+|parei|paramos|deixamos de|deixei de|troquei|trocamos|era\b|usava\w*|usei|tentei|tentamos|testei|testamos|tinha\w*|ja (?:usei|tive|tivemos|testei|tentei)|antes|antigamente|dejamos|dejé|deje|dejo|usaba\w*|usabamos|tenia\w*|probe|probamos|intentamos|used to|tried|quit|dropped|left|ditched|stopped|previously|formerly|had)\b[^,;.]{0,28}$"
 )
-NEGATED = re.compile(r"\b(?:nao|nem|no|nunca|sem|sin|without|never|don't|doesn't|not|ni|jamais)\s+(?:\w+\s+){0,2}$")
+NEGATED = re.compile(
+    r"\b(?:nao|nem|no (?:uso|usamos|usa|tengo|tenemos|hay|longer|es|use)|nunca|sem|sin|without|never|don't|doesn't|not|ni|jamais)\s+(?:\w+\s+){0,2}$"
+)
 TOOL_WISH = re.compile(
     r"\b(?:quero|queria|preciso de|precisava|gostaria|quiero|quisiera|necesito|want|need|would like|looking for|procuro|busco|sonho|integra(?:r)? com|mandar?|manda|envia|me chama|liga|falar|fala|send|exportar|pelo seu|teu)\s+(?:\w+\s+){0,3}$"
 )
@@ -183,7 +186,7 @@ def budgets(text: str, *, is_asked: bool, price_asked: bool) -> Iterator[Place]:
     priced = {(amount.start, amount.end) for amount in amounts(plain) if amount.sign != "free"}
     candidates: list[Place] = []
     percents = {share.start for share in shares(plain)}
-    for number in numbers(plain):
+    for number in numbers(plain)[:MOST_NUMBERS]:
         if number.start in percents or number.value < 1:
             continue
         money = any(start <= number.start < end for start, end in priced) or bool(
@@ -482,7 +485,7 @@ def preferred_times(text: str, *, topics: frozenset[str]) -> Iterator[Place]:
         place
         for place in times(text)
         if not re.search(
-            r"\b(?:nao|no|not|nem|can't|instead of|em vez de|en vez de|ruim|menos a de|cancela a de|cancel|cancela la del|que antes|had|than)\s+(?:(?:posso|consigo|da|puedo|na|no|o|a|el|la|de|do|em|en|on|at|pode)\s+)*$",
+            r"\b(?:nao|no puedo|no me sirve|no va|not|nem|can't|instead of|em vez de|en vez de|ruim|menos a de|cancela a de|cancel|cancela la del|que antes|had|than)\s+(?:(?:posso|consigo|da|puedo|na|no|o|a|el|la|de|do|em|en|on|at|pode)\s+)*$",
             plain[max(0, place[0] - 30) : place[0]],
         )
     ]
