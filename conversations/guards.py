@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from conversations.playbook import claims
 from conversations.playbook.claims import Place, Sources, stems
-from conversations.playbook.money import level, numbers
+from conversations.playbook.money import level, numbers, shares
 
 LONGEST = 320  # characters: about two short sentences
 LONGEST_QUOTING = 900  # where knowledge is quoted
@@ -382,7 +382,7 @@ def _unfounded(draft: str, plain: str, sources: Sources, *, taken: Sequence[Plac
 def _follows_any(value: float, plain: str, sources: Sources) -> bool:
     known = claims._amount_values(sources.quotable)
     counts = claims._counts([plain, *sources.all]) | claims._said_counts(f"{plain} {sources.said}")
-    rates = {share.value / 100 for text in sources.quotable for share in claims.shares(text)}
+    rates = {share.value / 100 for text in sources.quotable for share in shares(text)}
     return claims._follows(value, known, counts) or claims._is_share(value, known, counts, rates=rates)
 
 

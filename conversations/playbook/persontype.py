@@ -44,6 +44,19 @@ LEADS = re.compile(
     r"\b(?:don[oa]|duen[oa]|owner|founder|fundador[a]?|diretor[a]?|director[a]?|gerente|manager|supervisor[a]?|coordenador[a]?|soci[oa]|sindic[oa]|proprietari[oa]|propietari[oa]|empresari[oa]|ceo|cfo|contador[a]?|head)\b"
 )
 STAFF_SAID = re.compile(rf"\b{STAFF}\b|\b(?:equipe|equipo|team|time|somos|we are|we're)\b|\+|\bmais\b|\d|\btrabalh")
+SHORT_WORDS = 2
+ASKS_OF_BUSINESS = re.compile(
+    r"\b(?:frota|fleet|flotilla|pedidos|orders|produ[cz]\w+|faturamento|volume|volumen|animais|unidades|lojas|tiendas|alunos|clientes|pacientes|estoque|equipe|equipo|vendas|ventas)\b"
+)
+VOLUME = re.compile(
+    r"\b(?:fazemos|temos|rodamos|vendemos|tiramos|tira|atendemos|despachamos|tenemos|hacemos|sacamos|vendemos|producimos|produzimos|we (?:do|have|run|make|sell|ship|get)|tenho|sao)\b[^.!?]{0,30}(?:\d|\b(?:tres|cinco|sete|siete|dez|diez|vinte|cem|cien)\b)"
+)
+ASKS_OF_ONESELF = re.compile(
+    r"\b(?:(?:seu|sua|tu|your|o|el|the|de) (?:carro|auto|car|moto|pele|skin|piel|casa|apartamento|house|home|treino|saude|joelho|ingles|idioma|ejercicio|corpo|peso|sono)|voce (?:ja )?(?:estuda|treina|mora)|estudias|estudia|ejercicio|exercicio|where do you live|vivis|tratamento|tratamiento|treatment|objetivo com o|o ingles|el ingles|your english)\b"
+)
+BODY = re.compile(
+    r"\b(?:minhas? (?:costas|joelhos?|pele|dor(?:es)?|coluna|autoestima)|me duele\w*|mi (?:rodilla|espalda|piel)|my (?:knee|back|skin|sleep|weight)|(?:perder|bajar|subi|engordei|emagrecer) \d+ (?:kilos|quilos|kg)|dormir sem dor|minha autoestima|meus netos|mis nietos|my grandkids)\b"
+)
 FOUND_SAYS_BUSINESS = frozenset(("company", "segment"))
 
 
@@ -62,6 +75,12 @@ def read(text: str, question: str, *, found: Collection[str], topics: frozenset[
         return "PJ", *whole, 0.75
     if "role" in found and LEADS.search(plain):
         return "PJ", *whole, 0.75
+    if len(plain.split()) > SHORT_WORDS:
+        asked = level(question)
+        if ASKS_OF_BUSINESS.search(asked) and VOLUME.search(plain):
+            return "PJ", *whole, 0.6
+        if (ASKS_OF_ONESELF.search(asked) or BODY.search(plain)) and not BUSINESS.search(plain):
+            return "PF", *whole, 0.6
     household = HOUSEHOLD.search(plain)
     business = BUSINESS.search(plain) if question or OURS.search(plain) else None
     for kind, sign, other in (("PF", household, business), ("PJ", business, household)):
