@@ -177,6 +177,8 @@ STAFF_MODELS: dict[str, StaffModel] = {
     "invitation": StaffModel(lambda world, slug: world.invitations[slug].pk),
     "mail": StaffModel(lambda world, slug: world.mails[slug].pk),
     "auditentry": StaffModel(lambda world, slug: world.entries[slug].pk),
+    "due": StaffModel(lambda world, slug: world.dues[slug].pk, extra={"overview/": StaffPage((200, 200))}),
+    "later": StaffModel(lambda world, slug: world.laters[slug].pk),
     "heartbeat": StaffModel(lambda world, slug: f"web_40{slug}"),
     "flag": StaffModel(
         lambda world, slug: "FEATURE_5FANALYTICS",

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,6 +54,7 @@ from orgs.models import (
     FlagOverride,
     Heartbeat,
     Invitation,
+    Later,
     Mail,
     Membership,
     Org,
@@ -98,6 +100,8 @@ class World:
     mails: dict[str, Mail]
     entries: dict[str, AuditEntry]
     overrides: dict[str, FlagOverride]
+    dues: dict[str, Due]
+    laters: dict[str, Later]
 
     def words_of(self, slug: str) -> set[str]:
         """What only members of the org may read."""
@@ -161,7 +165,7 @@ def world(db: None, settings: Any, tmp_path: Path) -> World:
             org=org, number_id=1, key=f"key-of-{WORDS[slug]}-number", auth="jwt", secret=f"secret of {WORDS[slug]}"
         )
     people = {person.email.partition("@")[0]: person for person in Person.objects.all()}
-    keys, accounts, mails, entries, overrides = {}, {}, {}, {}, {}
+    keys, accounts, mails, entries, overrides, dues, laters = {}, {}, {}, {}, {}, {}, {}
     for name, person in people.items():
         TOTP.activate(person, generate_totp_secret())
         RecoveryCodes.activate(person)
@@ -179,8 +183,12 @@ def world(db: None, settings: Any, tmp_path: Path) -> World:
         )  # fmt: skip
         entries[slug] = AuditEntry.objects.create(org_id=org.pk, org_slug=slug, actor=owner.email, action="org.changed")
         overrides[slug] = FlagOverride.objects.create(name=FLAG, org=org, is_on=False)
+        queued = {"org_id": org.pk, "kind": "send", "ref": "1", "wanted_since": timezone.now()}
+        at = timezone.now() + timedelta(hours=9)
+        dues[slug] = Due.objects.create(**queued, due_at=at, dead_at=timezone.now(), last_error="gave_up")
+        laters[slug] = Later.objects.create(**queued | {"kind": "tend"}, due_at=at)
         Heartbeat.objects.create(name=f"web@{slug}", kind="web", beat_at=timezone.now())
-    return World(orgs, people, tokens, invitations, keys, accounts, mails, entries, overrides)
+    return World(orgs, people, tokens, invitations, keys, accounts, mails, entries, overrides, dues, laters)
 
 
 def make_key(owner: Person, word: str) -> Authenticator:

@@ -49,7 +49,7 @@ def test_an_org_that_is_locked_is_reported_and_migrated_next_time(committed: Non
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f'LOCK TABLE "{acme.schema_name}".rehearsal_note01 IN ACCESS EXCLUSIVE MODE')
             locked.set()
-            done.wait(30)
+            done.wait(300)
         connection.close()
 
     holder = threading.Thread(target=hold)

@@ -88,7 +88,7 @@ def test_it_adds_up_processes_and_buries_the_dead(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     for times in (2, 3):
         work(tmp_path, times)
-    assert len(list(tmp_path.glob("*.db"))) == 6
+    assert len(list(tmp_path.glob("*.db"))) == 8  # counters, histograms and two sorts of gauges of each
     for _ in range(3):
         text = metrics.exposition().decode()
         assert value(text, "job_runs_total", kind="k", outcome="ok") == 5
