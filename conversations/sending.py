@@ -415,7 +415,10 @@ def mark_sent(claim: Claim, sent: Sent) -> bool:
         if waits:
             updated(conversation, agent=claim.agent)
         metrics.incr("sdr_sends", outcome="sent")
-        return conversation.messages.filter(state=Message.State.QUEUED).exists()
+        has_more = conversation.messages.filter(state=Message.State.QUEUED).exists()
+        if has_more:  # who came for it meanwhile found this one on the wire and went; and we may have lost our row
+            intake.want("send", conversation.pk)
+        return has_more
 
 
 def mark_unknown(claim: Claim, why: str) -> None:

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from conversations import intake, invariants, sending, turns
-from conversations.models import Contact, Message, Number, Pending, Turn
+from conversations.models import Contact, Conversation, Message, Number, Pending, Turn
 from conversations.ports import Draft, Edit, LinkState, Revoke, Sent, Uncertain
 from conversations.replies import is_stuck
 from integrations.whatsapp import client
@@ -153,3 +153,22 @@ def test_an_uncertain_send_of_an_unreachable_number_is_a_persons_to_decide(numbe
     assert message.state == Message.State.UNKNOWN
     assert is_stuck(message)
     assert the_conversation().needs_reason == "unknown_send"
+
+
+def test_what_was_queued_behind_a_frozen_send_leaves_when_it_is_recorded(number: Number) -> None:
+    """Others came for it, found one on the wire and were done; the frozen sender has lost its row by then."""
+    arrive(number, incoming("Oi"))
+    turn(the_conversation())
+    claim = sending.claim_next(the_conversation().pk)
+    assert claim is not None
+    arrive(number, incoming("e o preço?", pid="SECOND"))
+    Conversation.objects.update(last_ai_at=timezone.now() - timedelta(minutes=1))
+    turn(the_conversation())
+    assert [state for state, _ in ours()] == ["sending", "queued"]
+    send(the_conversation())
+    Due.objects.filter(kind="send").delete()
+    sending.mark_sent(claim, Sent("LATE1", JID, timezone.now()))
+    Due.objects.filter(kind="reconcile").delete()
+    assert not invariants.queued_without_send()
+    send(the_conversation())
+    assert [state for state, _ in ours()] == ["sent", "sent"]
