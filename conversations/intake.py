@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import F, Max, Q
 from django.utils import timezone
 
-from conversations import erasure, links, policy, settings_of, wording
+from conversations import erasure, links, policy, rows, settings_of, wording
 from conversations.events import record, updated
 from conversations.models import (
     AgentVersion,
@@ -419,7 +419,7 @@ def apply_to_message(number: Number, news: Edit | Revoke | StatusUpdate | Reacti
     if target is None:
         Pending.objects.create(number=number, target_id=news.target_id[:120], sort=SORTS[type(news)], data=packed(news))
         return
-    Conversation.objects.select_for_update().get(pk=target.conversation_id)
+    locked(target.conversation_id)
     message = Message.objects.select_for_update().get(pk=target.pk)
     apply_news(message, SORTS[type(news)], packed(news))
 
@@ -823,4 +823,8 @@ def org_id() -> int:
 
 
 def locked(conversation_id: int) -> Conversation:
-    return Conversation.objects.select_for_update().get(pk=conversation_id)
+    """The conversation, locked. Raises Conversation.DoesNotExist."""
+    conversation = rows.conversation_locked(conversation_id)
+    if conversation is None:
+        raise Conversation.DoesNotExist
+    return conversation

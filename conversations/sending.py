@@ -24,7 +24,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from conversations import intake, policy, settings_of
+from conversations import intake, policy, rows, settings_of
 from conversations.events import record, updated
 from conversations.models import AgentVersion, Contact, Control, Conversation, EventName, MediaAsset, Message, Number
 from conversations.ports import Incoming, LinkState, MessageKind, Sent, Transport, Uncertain
@@ -189,7 +189,7 @@ def claim_locked(conversation_id: int) -> Claim | Wait:
     if message.not_before is not None and message.not_before > now:
         intake.want("send", conversation.pk, at=message.not_before)
         return Wait.NOTHING
-    number = Number.objects.get(pk=conversation.number_id)
+    number = rows.number(conversation.number_id)
     agent = settings_of.number(number)
     if number.state != LinkState.OPEN:
         intake.want("look", number.pk)  # the news that it is open may have been lost
@@ -507,7 +507,7 @@ def ours(claim: Claim, *states: Message.State) -> Message | None:
     known = Message.objects.filter(pk=claim.message_id).only("conversation_id").first()
     if known is None:
         return None
-    conversation = Conversation.objects.select_for_update().filter(pk=known.conversation_id).first()
+    conversation = rows.conversation_locked(known.conversation_id)
     if conversation is None:  # erased, or merged into another, meanwhile
         return None
     message = (

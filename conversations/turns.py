@@ -12,7 +12,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from conversations import intake, policy, settings_of, transcript, wording
+from conversations import intake, policy, rows, settings_of, transcript, wording
 from conversations.events import record, stage_of
 from conversations.models import (
     AgentVersion,
@@ -82,8 +82,8 @@ def open_turn(conversation_id: int) -> Opened | None:
         if contact_id is None:
             return None
         contact = Contact.objects.select_for_update(no_key=True).get(pk=contact_id)
-        conversation = Conversation.objects.select_for_update().get(pk=conversation_id)
-        number = Number.objects.get(pk=conversation.number_id)
+        conversation = intake.locked(conversation_id)
+        number = rows.number(conversation.number_id)
         agent = settings_of.number(number)
         newest = newest_owed(conversation)
         if newest is None:
@@ -306,7 +306,7 @@ def apply(opened: Opened, draft: Draft) -> bool:
     been pushed to its cap: it is thought over again once the lead has been quiet for the batching wait.
     """
     with transaction.atomic():
-        conversation = Conversation.objects.select_for_update().filter(pk=opened.conversation_id).first()
+        conversation = rows.conversation_locked(opened.conversation_id)
         turn = Turn.objects.select_for_update().filter(pk=opened.turn_id).first()
         if conversation is None or turn is None:
             return False
@@ -331,7 +331,7 @@ def apply(opened: Opened, draft: Draft) -> bool:
             think_again(conversation)
             return False
         now = timezone.now()
-        number = Number.objects.get(pk=conversation.number_id)
+        number = rows.number(conversation.number_id)
         needs_approval = number.mode == Number.Mode.DRAFTS
         stage = stage_of(conversation)
         for bubble, text in enumerate(draft.bubbles[:BUBBLES_AT_MOST]):

@@ -38,6 +38,7 @@ POLL_EVERY = timedelta(milliseconds=200)  # without a bell; also how late a row 
 GATHER = timedelta(milliseconds=2)  # pause in which finished rows and news meet, so that one statement serves many
 THREADS = 10  # for database work: more of them beat four, beyond twelve nothing is gained (HOTPATH 3)
 CALLS = 96  # threads for calls to vendors: more than all slots that make them, so that nobody queues before a call
+CHECKED_FOR = 1.0  # seconds: whether a busy thread's connection is alive is not asked before every piece of work
 BURIALS = 3  # times the kind may fail to take note of its own row's death before the row is buried regardless
 
 P = ParamSpec("P")
@@ -415,7 +416,7 @@ class Shift:
         """Run on a database thread, inside the org, entered and left within this one call (never around an await)."""
 
         def call() -> T:
-            close_old_connections()
+            fresh_connections()
             with self.queue.enter(org_id):
                 return function(*args, **kwargs)
 
@@ -439,7 +440,7 @@ class Shift:
             value: V | None = None
             error: BaseException | None = None
             try:
-                close_old_connections()
+                fresh_connections()
                 with self.queue.enter(org_id):
                     value = then(outcome)
             except BaseException as raised:
@@ -460,7 +461,7 @@ class Shift:
 
     async def _at_desk(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         def call() -> T:
-            close_old_connections()
+            fresh_connections()
             return function(*args, **kwargs)
 
         return await asyncio.get_running_loop().run_in_executor(self._desk, call)
@@ -474,7 +475,7 @@ class Shift:
             if not held:
                 continue
             try:
-                close_old_connections()
+                fresh_connections()
                 alive = self.queue.renew([one.row for one in held], lease=LEASE)
             except Exception:
                 logger.exception("leases could not be renewed")
@@ -499,6 +500,22 @@ class Shift:
             with suppress(threading.BrokenBarrierError):
                 barrier.wait(1)
             pool.shutdown(wait=False)
+
+
+def fresh_connections() -> None:
+    """End connections of this thread that are too old or broken; ask of one unused for a while whether it is alive.
+
+    After an error it is asked at once. What fails on a connection that died within CHECKED_FOR is tried again, as it
+    is when the connection dies a moment later.
+    """
+    now = time.monotonic()
+    is_broken = any(connection.errors_occurred for connection in connections.all(initialized_only=True))
+    if is_broken or now - getattr(_checked, "at", 0.0) >= CHECKED_FOR:
+        close_old_connections()
+        _checked.at = now
+
+
+_checked = threading.local()  # .at: monotonic, when this thread's connections were looked at
 
 
 @dataclass
