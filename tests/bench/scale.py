@@ -1,6 +1,6 @@
 """CPU of a webhook and of a turn: one org against a thousand at random, 100 messages in an org against a million.
 
-python -m tests.bench.scale      ORGS=1000 MESSAGES=1000000 ROUNDS=4 by default
+python -m tests.bench.scale      ORGS=1000 MESSAGES=1000000 ROUNDS=4 WEBHOOKS=200 by default
 
 Web server and workers as deployed; the brain and the way to WhatsApp answer at once, and cost nothing. The work of a
 round comes in two parts: webhooks are posted until all are messages (door and intake), with turns due much later; then
@@ -40,7 +40,7 @@ COMMAND = "python -m tests.bench.scale"
 ORGS = int(os.environ.get("ORGS", "1000"))
 MESSAGES = int(os.environ.get("MESSAGES", "1000000"))
 ROUNDS = int(os.environ.get("ROUNDS", "4"))
-WEBHOOKS = 200  # of a side in a round
+WEBHOOKS = int(os.environ.get("WEBHOOKS", "200"))  # of a side in a round
 FEW = 100  # messages, each of another lead; these leads write in the org with very many, too
 PER_LEAD = 10  # messages of each of the others
 OTHERS = -(-(MESSAGES - FEW) // PER_LEAD)  # leads in the org with very many
