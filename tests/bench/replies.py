@@ -159,7 +159,7 @@ def gather(standin: Standin, port: int) -> list[tuple[str, str]]:
     from orgs.schemas import provision
 
     owner = Evolution(standin.url, standin.api_key)
-    instances = []
+    instances: list[str] = []
     for place in range(ORGS):
         org = provision(Org(slug=f"bench{place}", name="Bench", name_folded="bench"))
         with in_org(org):
@@ -240,7 +240,7 @@ def report(rate: float, *, busy: list[float], calm: list[float], before: Costs, 
     )
     spent = after.steps - before.steps
     inside = sum(spent.values())
-    lines = {name: seconds for name, seconds in spent.most_common() if seconds / len(busy) > 0.00005}
+    lines: dict[str, float] = {name: seconds for name, seconds in spent.most_common() if seconds / len(busy) > 0.00005}
     lines["the rest of the workers"] = after.workers - before.workers - inside
     lines["**workers**"] = after.workers - before.workers
     lines["**web**"] = after.web - before.web
