@@ -227,7 +227,7 @@ def _time(name: str, match: re.Match[str], text: str) -> Mention | None:
         hour += 12
     if hour > 23:
         return None
-    bound = BOUND.search(text[: match.start()]) or (BOUND.search(text[: match.start()] + " ") if name == "at" else None)
+    bound = BOUND.search(text[: match.start()])
     outer = _outer_bound(text, match)
     if bound or outer:
         after = bool(bound and bound.group(1)) or outer == "after"
