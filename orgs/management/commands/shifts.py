@@ -1,8 +1,10 @@
 """The process that works shifts: what is due for all orgs, from webhooks to replies."""
 
+import ctypes
 import logging
 import os
 import sys
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -17,6 +19,8 @@ from orgs import shift_cluster
 from orgs.shift_cluster import Finding
 
 LOOK_SECONDS = 1.0
+END_SECONDS = 5.0  # for processes that were killed to be gone
+PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
 NAME = "Q_CLUSTER_NAME"  # django-q2 reads it once, when it is imported
 logger = logging.getLogger("sdr.shifts")
 
@@ -35,20 +39,33 @@ class Command(BaseCommand):
 
 def look_after(cluster: "ShiftCluster") -> None:
     """Until it is told to stop; a cluster that does not work any more is ended, and begun anew in this process."""
+    adopt_orphans()
     watch = shift_cluster.Watch(Conf.WORKERS)
-    family: list[psutil.Process] = []
     while not shift_cluster.is_stopping():
         is_alive = cluster.sentinel.is_alive()
-        if is_alive:
-            family = psutil.Process().children(recursive=True)
         if not is_alive or watch.look() is Finding.DEAD:
             logger.error("the shifts are started over", extra={"reason": "silent" if is_alive else "sentinel_gone"})
-            for process in family:  # also those whose parent is gone
-                with suppress(psutil.NoSuchProcess):
-                    process.kill()
+            end_family()
             connection.close()
             begin_anew()
         cluster.sentinel.join(LOOK_SECONDS)
+
+
+def adopt_orphans() -> None:
+    """Workers whose sentinel is gone become our children (prctl(2)), whenever they were born, so we can end them."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_family() -> None:
+    """Kill all that descend from this process, the sentinel first: it would replace its workers."""
+    me = psutil.Process()
+    end = time.monotonic() + END_SECONDS
+    while (family := me.children() + me.children(recursive=True)) and time.monotonic() < end:
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, timeout=max(0.0, end - time.monotonic()))
 
 
 def begin_anew() -> None:

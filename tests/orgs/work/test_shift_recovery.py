@@ -108,8 +108,12 @@ def test_a_killed_sentinel_is_replaced_and_leaves_nobody_behind(committed: None)
     acme = Org.objects.get(slug="acme")
     with shifts() as process:
         until(lambda: shift_cluster.working() == 2)
-        orphans = workers_of(process)
         (sentinel,) = psutil.Process(process.pid).children()
+        first = set(workers_of(process))
+        for worker in first:
+            worker.kill()
+        until(lambda: len(set(workers_of(process)) - first) == len(first))
+        orphans = workers_of(process)  # some were born a moment ago, since anybody last looked
         sentinel.kill()
         Due.objects.want(acme.pk, "turn", 10**9)
         until(lambda: not Due.objects.exists(), within=BOUND)
