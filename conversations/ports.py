@@ -318,12 +318,16 @@ class Known:
 
 @dataclass(frozen=True)
 class Snippet:
-    """A passage of the org's knowledge that may be quoted. `id`: of the passage; `source`: the document's title."""
+    """A passage of the org's knowledge that may be quoted. `id`: of the passage; `source`: the document's title.
+
+    `answers`: judged to answer what the lead asked; the others are only near it.
+    """
 
     id: int
     source: str
     heading: str
     text: str
+    answers: bool = True
 
 
 @dataclass(frozen=True)
@@ -492,3 +496,23 @@ class Decision:
     uses: tuple[ModelUse, ...] = ()
     tools: tuple[ToolUse, ...] = ()
     guards: tuple[GuardNote, ...] = ()
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was said in a voice note, word for word: the lead's untrusted text. `language`: pt-br, en, es or "".
+
+    `is_unintelligible`: there is speech, or noise, that nobody can make out; the text is then empty.
+    """
+
+    text: str
+    language: str = ""
+    is_unintelligible: bool = False
+    use: ModelUse | None = None
+
+
+class Transcriber(Protocol):
+    """Speech to text. `settings.SDR_TRANSCRIBER` names a function without arguments that gives one, or is empty."""
+
+    async def transcribe(self, content: bytes, mime: str, *, language: str) -> Transcript:
+        """`mime` as received, also "audio/ogg; codecs=opus"; `language` is the one expected. Raises PortError."""
