@@ -58,7 +58,7 @@ def read(context: Context) -> Reading:
         asks_if_machine=understood.intent == "question" and any("machine" in concepts(t.form) for t in tokens(text)),
         unreadable=_unreadable(lines),
         rating=int(rating.group(1)) if rating else None,
-        knows_answer=bool(context.snippets),
+        knows_answer=any(snippet.answers for snippet in context.snippets),
         objection=_own_answer(folded, context.persona.objections),
     )
 

@@ -8,7 +8,7 @@ are in these documents, and words of one meaning (`lexicon.concepts` and the eve
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,6 +16,8 @@ from conversations.playbook.money import level
 
 LONGEST_HEADING = 70  # characters of a line that stands above a paragraph
 STEM = 5
+MOST_TERMS = 600  # of a passage
+MOST_WORDS = 24  # of a question
 GRAMS = (3, 4, 5)
 SATURATION, LENGTH_SHARE = 1.2, 0.4  # k1 and b of BM25
 SENTENCE, PARAGRAPH, HEADING = 1.0, 0.5, 0.35  # what each counts
@@ -126,9 +128,12 @@ def split(document: str) -> list[Passage]:
 
 
 class Index:
-    """Passages made ready to be searched. Immutable; a thousand paragraphs take about a second to read."""
+    """Passages made ready to be searched. Immutable; a thousand paragraphs take about a second to read.
 
-    def __init__(self, passages: Sequence[Passage]) -> None:
+    When they are a choice among more, `total` says of how many, and `counts` in how many of those a term is.
+    """
+
+    def __init__(self, passages: Sequence[Passage], *, counts: Mapping[str, int] | None = None, total: int = 0) -> None:
         self.passages = tuple(passages)
         self._sentences = [_sentences(passage.text) for passage in self.passages]
         self._windows = [list(_windows(sentences)) for sentences in self._sentences]
@@ -137,7 +142,8 @@ class Index:
         counted: Counter[str] = Counter()
         for body, heading in self._fields:
             counted.update(set(body) | set(heading))
-        total = max(len(self.passages), 1)
+        counted.update({term: max(0, count - counted[term]) for term, count in (counts or {}).items()})
+        total = max(len(self.passages), total, 1)
         self._rarity = {term: math.log(1 + (total - count + 0.5) / (count + 0.5)) for term, count in counted.items()}
         self._unseen = math.log(1 + (total + 0.5) / 0.5)
         lengths = [sum(body.values()) for body, _ in self._fields]
@@ -213,6 +219,40 @@ class Index:
 
 
 Asked = tuple[str, tuple[str, ...], tuple[str, ...]]
+
+
+def stored_terms(heading: str, text: str) -> list[str]:
+    """What a passage is found by among many: beginnings of its words, their meanings and trigrams. Bounded, sorted."""
+    words = [word for word in dict.fromkeys(_words(f"{heading} {text}")) if word not in EMPTY]
+    kept: dict[str, None] = {}
+    for pick in (_firsts, _meanings, _trigrams):
+        for word in words:
+            kept.update(dict.fromkeys(pick(word)))
+    return sorted(list(kept)[:MOST_TERMS])
+
+
+def query_terms(question: str) -> dict[str, float]:
+    """The terms to look for, each with what sharing it counts."""
+    words = [word for word in dict.fromkeys(_words(level(question))) if word not in EMPTY][:MOST_WORDS]
+    wanted: dict[str, float] = {}
+    for word in words:
+        grams = _trigrams(word)
+        for term, weight in (
+            *((term, 1.0) for term in _firsts(word)),
+            *((term, MEANING) for term in _meanings(word)),
+            *((term, 1 / len(grams)) for term in grams),
+        ):
+            wanted[term] = max(weight, wanted.get(term, 0.0))
+    return wanted
+
+
+def _firsts(word: str) -> tuple[str, ...]:
+    return (f"={_stem(word)}",)
+
+
+def _trigrams(word: str) -> tuple[str, ...]:
+    padded = f"<{word}>"
+    return tuple(f"~{padded[at : at + 3]}" for at in range(len(padded) - 2)) if len(word) > 2 else ()
 
 
 def _words(text: str) -> list[str]:
