@@ -4,11 +4,16 @@ Nothing here knows a vendor. A vendor's folder parses its own JSON into these fr
 `conversations.intake`; the other way round it implements `Transport` and `Brain`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
+
+from sdr.lib.errors import PortError
 
 
 class MessageKind(StrEnum):
@@ -366,6 +371,39 @@ class Persona:
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """A file of a lead's message, to be looked at: a picture or a PDF. `mime` is by content, not as claimed."""
+
+    message_id: int
+    mime: str
+    content: bytes = field(repr=False)
+    file_name: str = ""
+
+
+@dataclass(frozen=True)
+class ToolAnswer:
+    """What a tool gave. `text`: what the brain reads and may quote; `passages`: ids of the knowledge in it."""
+
+    ok: bool
+    text: str
+    passages: tuple[int, ...] = ()
+
+
+class Tool(Protocol):
+    """Something a brain may call while it thinks, bound to one org and conversation before the brain sees it.
+
+    `parameters` is a JSON Schema of an object. `call` gets arguments that have not been checked against it, and must
+    not trust them; it answers with `ok` False rather than raise.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+    async def call(self, arguments: Mapping[str, Any]) -> ToolAnswer: ...
+
+
+@dataclass(frozen=True)
 class Context:
     """What a brain may know: the newest messages oldest first, whom it speaks for, and what is known of the lead.
 
@@ -387,6 +425,11 @@ class Context:
     now: datetime | None = None
     back_at: datetime | None = None
     conversation_id: int = 0
+    org: str = ""  # its schema's name: what an outage or a budget is counted by
+    seconds: float = 30.0  # how long the decision may take, all attempts and fallbacks together
+    is_over_budget: bool = False  # the month's money for models is spent
+    attachments: tuple[Attachment, ...] = ()  # files of the newest messages
+    tools: tuple[Tool, ...] = ()  # what a brain may call in this turn: nothing else exists for it
 
 
 @dataclass(frozen=True)
@@ -451,6 +494,8 @@ class ModelUse:
     output_tokens: int = 0
     thought_tokens: int = 0
     seconds: float = 0.0
+    cost_usd: Decimal = Decimal(0)
+    price_from: date | None = None  # since when the price it was counted at holds; None: no price is known
 
 
 @dataclass(frozen=True)
@@ -496,6 +541,36 @@ class Decision:
     uses: tuple[ModelUse, ...] = ()
     tools: tuple[ToolUse, ...] = ()
     guards: tuple[GuardNote, ...] = ()
+    slot: int | None = None  # number of the offered time the lead took
+
+
+class ModelError(PortError):
+    """A model gave nothing that can be used. `uses`: what was asked and counted all the same.
+
+    `reason` is a closed word (timeout, rate_limited, refused_key, retired, blocked, unusable, …). `is_blocked`: what
+    the lead wrote, or what would have been answered, is refused by the vendor; a person must look.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str,
+        uses: tuple[ModelUse, ...] = (),
+        permanent: bool = False,
+        retry_after: timedelta | None = None,
+        needs_reconnect: bool = False,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(
+            message, permanent=permanent, retry_after=retry_after, needs_reconnect=needs_reconnect, status=status
+        )
+        self.reason = reason
+        self.uses = uses
+
+    @property
+    def is_blocked(self) -> bool:
+        return self.reason == "blocked"
 
 
 @dataclass(frozen=True)
@@ -515,4 +590,4 @@ class Transcriber(Protocol):
     """Speech to text. `settings.SDR_TRANSCRIBER` names a function without arguments that gives one, or is empty."""
 
     async def transcribe(self, content: bytes, mime: str, *, language: str) -> Transcript:
-        """`mime` as received, also "audio/ogg; codecs=opus"; `language` is the one expected. Raises PortError."""
+        """`mime` as received, also "audio/ogg; codecs=opus"; `language` is the one expected. Raises ModelError."""
