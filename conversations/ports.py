@@ -276,7 +276,7 @@ class Brain(Protocol):
 
     name: str
 
-    async def decide(self, context: "Context") -> Draft: ...
+    async def decide(self, context: Context) -> Draft: ...
 
 
 @dataclass(frozen=True)
