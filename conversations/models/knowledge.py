@@ -13,6 +13,8 @@ class Document(models.Model):
     class Sort(models.TextChoices):
         PROFILE = "profile", _("Business profile")
         FAQ = "faq", _("Question and answer")
+        TEXT = "text", _("Text")
+        PRODUCTS = "products", _("Catalogue")  # written from the rows of Product
         FILE = "file", _("File")
         URL = "url", _("Web page")
 
@@ -35,7 +37,16 @@ class Document(models.Model):
     is_active = models.BooleanField(default=True)
     created_by = models.BigIntegerField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
-    updated_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)  # a reading that began before it is of no use
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["sort"],
+                condition=models.Q(sort__in=["profile", "products"]),
+                name="conversations_document_only_one",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.title
