@@ -152,6 +152,7 @@ free("conversations.AgentVersion", "language", "name", "instructions", "business
 free("conversations.Document", "title", "language", "text", "path", "url", "mime", "digest", "failure")
 free("conversations.Passage", "heading", "text", "terms")
 free("conversations.Product", "name", "description", "currency", "unit", "conditions")
+free("conversations.SavedView", "name", "query")  # filters, without what was searched for
 free("conversations.ModelCall", "model", "response_id", "outcome")  # costs, kept for the books
 free("conversations.Erased", "digest")
 free("conversations.Number", "name", "phone", "own_jid", "state", "alerted_to", "provider_url", "provider_key",

@@ -7,6 +7,7 @@ from conversations.models.knowledge import Document, Passage, Product
 from conversations.models.message import Correction, MediaAsset, Message, Pending
 from conversations.models.model_call import ModelCall
 from conversations.models.number import Control, Number
+from conversations.models.saved_view import SavedView
 from conversations.models.turn import Turn
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Pending",
     "Product",
     "Qualification",
+    "SavedView",
     "Signal",
     "Takeover",
     "Turn",

@@ -83,7 +83,20 @@ class Conversation(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["contact", "number"], name="conversations_one_per_number")]
-        indexes = [models.Index(fields=["-last_message_at", "-id"], name="conversations_recent")]
+        indexes = [
+            models.Index(fields=["-last_message_at", "-id"], name="conversations_recent"),
+            # The tabs of the inbox (`conversations.listing`): a page and a bounded count of each are read off these.
+            models.Index(
+                fields=["-last_message_at", "-id"],
+                name="conversations_needing",
+                condition=models.Q(needs_person_since__isnull=False),
+            ),
+            models.Index(
+                fields=["owner", "owner_person_id", "-last_message_at", "-id"],
+                name="conversations_owned",
+                condition=~models.Q(lifecycle="closed"),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"#{self.pk}"

@@ -1,5 +1,7 @@
 """What was said, by whom, and how far it has come."""
 
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -8,6 +10,16 @@ from conversations.models.conversation import Conversation
 from conversations.models.number import Number
 from conversations.models.turn import Turn
 from conversations.ports import MessageKind
+
+ACCENTED, PLAIN = "áàâãäåéèêëíìîïóòôõöúùûüçñ", "aaaaaaeeeeiiiiooooouuuucn"
+
+
+class Words(models.Func):
+    """The words of texts without case and accents, as PostgreSQL searches them (`conversations.finding`)."""
+
+    output_field = SearchVectorField()
+    template = f"to_tsvector('simple'::regconfig, translate(lower(%(expressions)s), '{ACCENTED}', '{PLAIN}'))"
+    arg_joiner = " || ' ' || "
 
 
 class Message(models.Model):
@@ -78,6 +90,7 @@ class Message(models.Model):
                 name="conversations_message_out",
                 condition=models.Q(state__in=["queued", "sending", "unknown", "draft"]),
             ),
+            GinIndex(Words("text", "transcript"), name="conversations_message_words"),
         ]
 
     def __str__(self) -> str:

@@ -2316,10 +2316,14 @@ INSERT INTO public.auth_permission VALUES
 	(458, 'Can change erased', 115, 'change_erased'),
 	(459, 'Can delete erased', 115, 'delete_erased'),
 	(460, 'Can view erased', 115, 'view_erased'),
-	(461, 'Can add quarantine', 116, 'add_quarantine'),
-	(462, 'Can change quarantine', 116, 'change_quarantine'),
-	(463, 'Can delete quarantine', 116, 'delete_quarantine'),
-	(464, 'Can view quarantine', 116, 'view_quarantine');
+	(461, 'Can add saved view', 116, 'add_savedview'),
+	(462, 'Can change saved view', 116, 'change_savedview'),
+	(463, 'Can delete saved view', 116, 'delete_savedview'),
+	(464, 'Can view saved view', 116, 'view_savedview'),
+	(465, 'Can add quarantine', 117, 'add_quarantine'),
+	(466, 'Can change quarantine', 117, 'change_quarantine'),
+	(467, 'Can delete quarantine', 117, 'delete_quarantine'),
+	(468, 'Can view quarantine', 117, 'view_quarantine');
 INSERT INTO public.django_content_type VALUES
 	(1, 'orgs', 'heartbeat'),
 	(2, 'orgs', 'schemaversion'),
@@ -2436,7 +2440,8 @@ INSERT INTO public.django_content_type VALUES
 	(113, 'conversations', 'passage'),
 	(114, 'conversations', 'signal'),
 	(115, 'conversations', 'erased'),
-	(116, 'integrations', 'quarantine');
+	(116, 'conversations', 'savedview'),
+	(117, 'integrations', 'quarantine');
 INSERT INTO public.django_migrations VALUES
 	(1, 'contenttypes', '0001_initial', now()),
 	(2, 'contenttypes', '0002_remove_content_type_name', now()),
@@ -2472,53 +2477,54 @@ INSERT INTO public.django_migrations VALUES
 	(32, 'conversations', '0005_gaps_and_erasure', now()),
 	(33, 'conversations', '0006_turn_rules', now()),
 	(34, 'conversations', '0007_knowledge_sorts', now()),
-	(35, 'django_q', '0001_initial', now()),
-	(36, 'django_q', '0002_auto_20150630_1624', now()),
-	(37, 'django_q', '0003_auto_20150708_1326', now()),
-	(38, 'django_q', '0004_auto_20150710_1043', now()),
-	(39, 'django_q', '0005_auto_20150718_1506', now()),
-	(40, 'django_q', '0006_auto_20150805_1817', now()),
-	(41, 'django_q', '0007_ormq', now()),
-	(42, 'django_q', '0008_auto_20160224_1026', now()),
-	(43, 'django_q', '0009_auto_20171009_0915', now()),
-	(44, 'django_q', '0010_auto_20200610_0856', now()),
-	(45, 'django_q', '0011_auto_20200628_1055', now()),
-	(46, 'django_q', '0012_auto_20200702_1608', now()),
-	(47, 'django_q', '0013_task_attempt_count', now()),
-	(48, 'django_q', '0014_schedule_cluster', now()),
-	(49, 'django_q', '0015_alter_schedule_schedule_type', now()),
-	(50, 'django_q', '0016_schedule_intended_date_kwarg', now()),
-	(51, 'django_q', '0017_task_cluster_alter', now()),
-	(52, 'django_q', '0018_task_success_index', now()),
-	(53, 'django_q', '0019_alter_task_options_alter_ormq_key_alter_ormq_lock_and_more', now()),
-	(54, 'djstripe', '0001_initial', now()),
-	(55, 'djstripe', '0002_2_10', now()),
-	(56, 'djstripe', '0003_2_11', now()),
-	(57, 'integrations', '0001_initial', now()),
-	(58, 'mfa', '0001_initial', now()),
-	(59, 'mfa', '0002_authenticator_timestamps', now()),
-	(60, 'mfa', '0003_authenticator_type_uniq', now()),
-	(61, 'orgs', '0002_guards', now()),
-	(62, 'orgs', '0003_queue', now()),
-	(63, 'orgs', '0004_received', now()),
-	(64, 'orgs', '0005_later', now()),
-	(65, 'orgs', '0006_org_shares_text', now()),
-	(66, 'sessions', '0001_initial', now()),
-	(67, 'socialaccount', '0001_initial', now()),
-	(68, 'socialaccount', '0002_token_max_lengths', now()),
-	(69, 'socialaccount', '0003_extra_data_default_dict', now()),
-	(70, 'socialaccount', '0004_app_provider_id_settings', now()),
-	(71, 'socialaccount', '0005_socialtoken_nullable_app', now()),
-	(72, 'socialaccount', '0006_alter_socialaccount_extra_data', now()),
-	(73, 'usersessions', '0001_initial', now());
+	(35, 'conversations', '0008_inbox_lists', now()),
+	(36, 'django_q', '0001_initial', now()),
+	(37, 'django_q', '0002_auto_20150630_1624', now()),
+	(38, 'django_q', '0003_auto_20150708_1326', now()),
+	(39, 'django_q', '0004_auto_20150710_1043', now()),
+	(40, 'django_q', '0005_auto_20150718_1506', now()),
+	(41, 'django_q', '0006_auto_20150805_1817', now()),
+	(42, 'django_q', '0007_ormq', now()),
+	(43, 'django_q', '0008_auto_20160224_1026', now()),
+	(44, 'django_q', '0009_auto_20171009_0915', now()),
+	(45, 'django_q', '0010_auto_20200610_0856', now()),
+	(46, 'django_q', '0011_auto_20200628_1055', now()),
+	(47, 'django_q', '0012_auto_20200702_1608', now()),
+	(48, 'django_q', '0013_task_attempt_count', now()),
+	(49, 'django_q', '0014_schedule_cluster', now()),
+	(50, 'django_q', '0015_alter_schedule_schedule_type', now()),
+	(51, 'django_q', '0016_schedule_intended_date_kwarg', now()),
+	(52, 'django_q', '0017_task_cluster_alter', now()),
+	(53, 'django_q', '0018_task_success_index', now()),
+	(54, 'django_q', '0019_alter_task_options_alter_ormq_key_alter_ormq_lock_and_more', now()),
+	(55, 'djstripe', '0001_initial', now()),
+	(56, 'djstripe', '0002_2_10', now()),
+	(57, 'djstripe', '0003_2_11', now()),
+	(58, 'integrations', '0001_initial', now()),
+	(59, 'mfa', '0001_initial', now()),
+	(60, 'mfa', '0002_authenticator_timestamps', now()),
+	(61, 'mfa', '0003_authenticator_type_uniq', now()),
+	(62, 'orgs', '0002_guards', now()),
+	(63, 'orgs', '0003_queue', now()),
+	(64, 'orgs', '0004_received', now()),
+	(65, 'orgs', '0005_later', now()),
+	(66, 'orgs', '0006_org_shares_text', now()),
+	(67, 'sessions', '0001_initial', now()),
+	(68, 'socialaccount', '0001_initial', now()),
+	(69, 'socialaccount', '0002_token_max_lengths', now()),
+	(70, 'socialaccount', '0003_extra_data_default_dict', now()),
+	(71, 'socialaccount', '0004_app_provider_id_settings', now()),
+	(72, 'socialaccount', '0005_socialtoken_nullable_app', now()),
+	(73, 'socialaccount', '0006_alter_socialaccount_extra_data', now()),
+	(74, 'usersessions', '0001_initial', now());
 SELECT pg_catalog.setval('public.account_emailaddress_id_seq', 1, false);
 SELECT pg_catalog.setval('public.account_emailconfirmation_id_seq', 1, false);
 SELECT pg_catalog.setval('public.auth_group_id_seq', 1, false);
 SELECT pg_catalog.setval('public.auth_group_permissions_id_seq', 1, false);
-SELECT pg_catalog.setval('public.auth_permission_id_seq', 464, true);
+SELECT pg_catalog.setval('public.auth_permission_id_seq', 468, true);
 SELECT pg_catalog.setval('public.django_admin_log_id_seq', 1, false);
-SELECT pg_catalog.setval('public.django_content_type_id_seq', 116, true);
-SELECT pg_catalog.setval('public.django_migrations_id_seq', 73, true);
+SELECT pg_catalog.setval('public.django_content_type_id_seq', 117, true);
+SELECT pg_catalog.setval('public.django_migrations_id_seq', 74, true);
 SELECT pg_catalog.setval('public.django_q_ormq_id_seq', 1, false);
 SELECT pg_catalog.setval('public.django_q_schedule_id_seq', 1, false);
 SELECT pg_catalog.setval('public.djstripe_account_djstripe_id_seq', 1, false);
