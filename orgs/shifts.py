@@ -11,6 +11,7 @@ from orgs import bell
 from orgs.context import in_org, recycle_connection
 from orgs.models import Claimed, Due, Org, Want
 from sdr.lib import jobs
+from sdr.lib.org_threads import OrgThreads
 
 REMEMBERED_SECONDS = 3.0
 REMEMBERED_MOST = 10_000  # orgs
@@ -72,14 +73,41 @@ def run_shift(
 ) -> int:
     """Work for `length`, woken by the bell; ends early when `stop` says so or the parent process is gone.
 
-    Out: how many rows were worked on.
+    The next shift of this process goes on with the same threads, whose connections know the orgs they have met. Out:
+    how many rows were worked on.
     """
     parent = os.getppid()
-    shift = jobs.Shift(DueQueue(), length=length, stop=lambda: stop() or os.getppid() != parent, threads=threads)
+
+    def ends() -> bool:
+        return stop() or os.getppid() != parent
+
+    pool = _take_threads(threads)
+    shift = jobs.Shift(DueQueue(), length=length, stop=ends, threads=pool)
     ended = threading.Event()
     listener = threading.Thread(target=bell.listen, args=(shift.ring, ended), name="bell-listener", daemon=True)
     listener.start()
+    is_whole = False
     try:
-        return shift.run()
+        worked = shift.run()
+        is_whole = not ends()
+        return worked
     finally:
         ended.set()
+        if is_whole:
+            _put_back(pool)
+        else:  # whoever stops the process must find everything written
+            pool.close(shift.grace.total_seconds())
+
+
+# At most one entry: the threads the last shift of this process has left, by (process, how many).
+_left: dict[tuple[int, int], OrgThreads] = {}
+
+
+def _take_threads(count: int) -> OrgThreads:
+    return _left.pop((os.getpid(), count), None) or jobs.org_threads(count)
+
+
+def _put_back(threads: OrgThreads) -> None:
+    """Keep the threads for the next shift, unless one of them hangs."""
+    if not threads.is_quiet or _left.setdefault((os.getpid(), threads.count), threads) is not threads:
+        threads.close(0)

@@ -24,6 +24,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ParamSpec, Protocol, TypeVar
 from uuid import UUID
 
@@ -31,6 +32,7 @@ from django.db import close_old_connections, connections
 
 from sdr.lib import logs, metrics
 from sdr.lib.errors import PortError
+from sdr.lib.org_threads import OrgThreads
 
 LEASE = timedelta(seconds=15)
 RENEW_EVERY = timedelta(seconds=5)
@@ -39,6 +41,7 @@ GATHER = timedelta(milliseconds=2)  # pause in which finished rows and news meet
 THREADS = 10  # for database work: more of them beat four, beyond twelve nothing is gained (HOTPATH 3)
 CALLS = 96  # threads for calls to vendors: more than all slots that make them, so that nobody queues before a call
 CHECKED_FOR = 1.0  # seconds: whether a busy thread's connection is alive is not asked before every piece of work
+CLOSE_SECONDS = 1.0  # waited for threads that still write when a shift ends
 BURIALS = 3  # times the kind may fail to take note of its own row's death before the row is buried regardless
 
 P = ParamSpec("P")
@@ -196,7 +199,8 @@ class Shift:
     """Claims rows and runs them, for a while. One per process at a time; the caller starts the next.
 
     `stop` is asked several times a second: True means claim no more, let what runs end within `grace`, give the rest
-    back. `bell` may be set from any thread when there is news. Out of `run()`: how many rows were worked on.
+    back. `bell` may be set from any thread when there is news. `threads` run the database work, and stay open; by
+    default they are the shift's own. Out of `run()`: how many rows were worked on.
     """
 
     def __init__(
@@ -207,7 +211,7 @@ class Shift:
         kinds: Mapping[str, Kind] | None = None,
         stop: Callable[[], bool] = lambda: False,
         grace: timedelta = timedelta(seconds=5),
-        threads: int = THREADS,
+        threads: OrgThreads | int = THREADS,
     ) -> None:
         self.queue = queue
         self.kinds = dict(registry.kinds if kinds is None else kinds)
@@ -246,7 +250,7 @@ class Shift:
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         end = time.monotonic() + self.length.total_seconds()
-        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="org-work")
+        self._pool = org_threads(self.threads) if isinstance(self.threads, int) else self.threads
         self._callers = ThreadPoolExecutor(CALLS, thread_name_prefix="vendor-call")  # none of them has a connection
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="queue")  # one connection for claims and finishes
         tasks: set[asyncio.Task[None]] = set()
@@ -421,7 +425,7 @@ class Shift:
                 return function(*args, **kwargs)
 
         context = contextvars.copy_context()  # what lines are logged with, and what late work is wanted for
-        return await asyncio.get_running_loop().run_in_executor(self._pool, context.run, call)
+        return await asyncio.wrap_future(self._pool.submit(org_id, partial(context.run, call)))
 
     async def _outside(self, org_id: int, function: Callable[[], T], then: Callable[[Future[T]], V]) -> V:
         """Call on a thread without a connection; what comes of it goes on to a database thread, whoever still waits."""
@@ -450,8 +454,8 @@ class Shift:
 
         def hand_on(outcome: Future[T]) -> None:
             try:
-                self._pool.submit(contextvars.Context.run, context.copy(), write, outcome)
-            except RuntimeError:  # the shift has ended meanwhile: write it down here
+                self._pool.submit(org_id, partial(context.copy().run, write, outcome))
+            except RuntimeError:  # the threads have ended meanwhile: write it down here
                 context.copy().run(write, outcome)
                 connections.close_all()
 
@@ -487,19 +491,16 @@ class Shift:
 
     def _close_pools(self) -> None:
         self._callers.shutdown(wait=False)
-        for pool, threads in ((self._pool, self.threads), (self._desk, 1)):
-            barrier = threading.Barrier(threads + 1)
+        with suppress(TimeoutError):
+            self._desk.submit(connections.close_all).result(CLOSE_SECONDS)
+        self._desk.shutdown(wait=False)
+        if isinstance(self.threads, int):
+            self._pool.close(CLOSE_SECONDS)
 
-            def close(barrier: threading.Barrier = barrier) -> None:
-                with suppress(threading.BrokenBarrierError):
-                    barrier.wait(1)  # each thread takes one of these, so that every connection is closed
-                connections.close_all()
 
-            for _ in range(threads):
-                pool.submit(close)
-            with suppress(threading.BrokenBarrierError):
-                barrier.wait(1)
-            pool.shutdown(wait=False)
+def org_threads(count: int = THREADS) -> OrgThreads:
+    """Database threads for shifts; whoever makes them closes them."""
+    return OrgThreads(count, on_exit=connections.close_all)
 
 
 def fresh_connections() -> None:
