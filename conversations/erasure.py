@@ -119,7 +119,7 @@ register(
     Holding("conversations.Correction", mine("conversations.Correction", "message__conversation__contact"),
             ("former_text",)),
     Holding("conversations.MediaAsset", mine("conversations.MediaAsset", "message__conversation__contact"),
-            ("file_name", "mime"), ("path", "claimed_mime", "failure")),
+            ("file_name", "mime"), ("path", "claimed_mime", "hearing", "failure")),
     Holding("conversations.Answer", mine("conversations.Answer", "conversation__contact"), ("stage", "quote")),
     Holding("conversations.Signal", mine("conversations.Signal", "conversation__contact"), ("key", "quote")),
     Holding("conversations.Fact", mine("conversations.Fact", "contact"), ("key", "value", "quote")),

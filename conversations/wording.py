@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from conversations.models import AgentVersion, Conversation, Message
 from conversations.policy import Silence
 from conversations.ports import Ack, MessageKind
+from conversations.qualification import SignalKey, Stage
 
 NEEDS: dict[str, str | Promise] = {
     "lead_waiting": _("The lead waits for your answer"),
@@ -36,6 +37,29 @@ NEEDS: dict[str, str | Promise] = {
     "daily_cap": _("The number has sent as many messages as it may today"),
     "snooze_over": _("The snooze is over"),
     Silence.LOOP: _("The AI answered many times without progress"),
+    "lead_asked": _("The lead asks for a person"),
+    "qualified": _("The lead is qualified: somebody should arrange the meeting"),
+    "wants_meeting": _("The lead wants a meeting"),
+    "cancel": _("The lead wants to cancel a meeting"),
+    "reschedule": _("The lead wants to move a meeting"),
+    "hostile": _("The lead is upset"),
+    "talk_complete": _("The AI has asked all it had to ask"),
+    "unknown_answer": _("The lead asked something the AI has no answer to"),
+    "guarded": _("The AI's answer was held back, as nothing supported it"),
+}
+
+STAGES: dict[str, str | Promise] = {
+    Stage.SITUATION: _("Situation"),
+    Stage.PROBLEM: _("Problem"),
+    Stage.IMPLICATION: _("Implication"),
+    Stage.NEED_PAYOFF: _("Need and payoff"),
+    Stage.QUALIFIED: _("Qualified"),
+}
+
+SIGNALS: dict[str, str | Promise] = {
+    SignalKey.BUDGET: _("Has a budget"),
+    SignalKey.URGENCY: _("Is in a hurry"),
+    SignalKey.DECISION_MAKER: _("Decides"),
 }
 
 FAILURES: dict[str, str | Promise] = {
@@ -75,6 +99,16 @@ KINDS: dict[str, str | Promise] = {
 def need(reason: str) -> str:
     """Why a person is needed."""
     return str(NEEDS.get(reason) or _("A person is needed"))
+
+
+def stage(name: str) -> str:
+    """A SPIN stage."""
+    return str(STAGES.get(name, name))
+
+
+def signal(key: str) -> str:
+    """What a lead signals, as a statement about them."""
+    return str(SIGNALS.get(key, key))
 
 
 def standing(conversation: Conversation) -> str:

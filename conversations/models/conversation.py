@@ -61,6 +61,7 @@ class Conversation(models.Model):
     snoozed_until = models.DateTimeField(null=True)
     needs_person_since = models.DateTimeField(null=True)  # handed off, an AI failure, or a person's turn to answer
     needs_reason = models.CharField(max_length=80, default="", blank=True)
+    told_since = models.DateTimeField(null=True)  # `needs_person_since` of the handoff that the team was told of
     seq = models.PositiveIntegerField(default=0)
     watermark = models.PositiveIntegerField(default=0)
     revision = models.PositiveIntegerField(default=0)  # edits and deletions by the lead: a draft is for one revision

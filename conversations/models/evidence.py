@@ -118,6 +118,7 @@ class Qualification(models.Model):
     score = models.PositiveSmallIntegerField(default=0)
     is_qualified = models.BooleanField(default=False)
     qualified_at = models.DateTimeField(null=True)  # the last time it became so
+    told_at = models.DateTimeField(null=True)  # the team was told
     points = models.JSONField(default=list)  # [{"about", "amount", "rows"}]
     ruled_out_by = models.JSONField(default=list)  # keys of facts
     agent_version_id = models.BigIntegerField(null=True)

@@ -134,6 +134,16 @@ class MediaAsset(models.Model):
         FAILED = "failed"
         REFUSED = "refused"  # too large, or not what it claimed to be
 
+    class Hearing(models.TextChoices):
+        """How far sound has come on its way to a transcript; empty: nobody asked for one."""
+
+        WANTED = "wanted"
+        HEARD = "heard"
+        UNCLEAR = "unclear"  # nobody can make out what is said
+        TOO_LONG = "too_long"
+        NO_BUDGET = "no_budget"  # the month's money for models is spent
+        FAILED = "failed"
+
     message = models.OneToOneField(Message, on_delete=models.CASCADE, related_name="media")
     state = models.CharField(max_length=8, choices=State.choices, default=State.WANTED)
     path = models.CharField(max_length=300, default="", blank=True)
@@ -145,6 +155,8 @@ class MediaAsset(models.Model):
     width = models.PositiveIntegerField(null=True)  # of a picture, in pixels, by content
     height = models.PositiveIntegerField(null=True)
     is_voice_note = models.BooleanField(default=False)
+    hearing = models.CharField(max_length=10, choices=Hearing.choices, default="", blank=True)
+    heard_at = models.DateTimeField(null=True)  # when that was settled
     failure = models.CharField(max_length=200, default="", blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 

@@ -1,0 +1,167 @@
+"""The team is told that a lead needs a person, or is qualified: once, in their language, without the lead's words."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from conversations import intake, notices
+from conversations.models import Contact, Conversation, Event, Fact, Message, Number, Qualification
+from orgs.context import in_org
+from orgs.models import Mail, Org, Person
+from tests.conversations.conftest import arrive, incoming, make_number, the_conversation
+
+TEAM = ["ana@example.com", "beto@example.com", "davi@example.com"]  # all but the viewer
+
+
+def letters() -> list[tuple[str, str]]:
+    return sorted((mail.kind.rpartition("/")[2], mail.to) for mail in Mail.objects.all())
+
+
+def hand_off(reason: str = "lead_asked") -> list[Person]:
+    with transaction.atomic():
+        return notices.handed_off(intake.locked(the_conversation().pk), reason)
+
+
+def qualify() -> list[Person]:
+    with transaction.atomic():
+        return notices.qualified(intake.locked(the_conversation().pk))
+
+
+def make_qualified(*, is_qualified: bool = True) -> None:
+    Qualification.objects.update_or_create(
+        conversation=the_conversation(), defaults={"is_qualified": is_qualified, "score": 75}
+    )
+
+
+def test_who_may_answer_is_told_of_a_handoff_and_nobody_else(number: Number) -> None:
+    arrive(number, incoming("quero falar com uma pessoa"))
+    assert len(hand_off()) == 3
+    assert letters() == [("handed_off", to) for to in TEAM]
+    conversation = the_conversation()
+    assert (conversation.needs_reason, conversation.owner) == ("lead_asked", "ai")
+    assert Event.objects.filter(name="session.handed_off.v1").count() == 1
+
+
+def test_each_reads_it_in_their_own_language(number: Number, davi: Person, beto: Person) -> None:
+    Person.objects.filter(pk=davi.pk).update(language="en")
+    Person.objects.filter(pk=beto.pk).update(language="es")
+    arrive(number, incoming("Oi"))
+    hand_off()
+    subjects = {mail.to: mail.subject for mail in Mail.objects.all()}
+    assert subjects["davi@example.com"] == "A lead on “Vendas” needs a person"
+    assert len(set(subjects.values())) == 3
+    english = Mail.objects.get(to="davi@example.com")
+    assert "The lead asks for a person." in str(english.text)
+    assert f"/o/acme/inbox/{the_conversation().pk}/" in str(english.text)
+
+
+def test_no_word_of_the_lead_stands_in_it(number: Number) -> None:
+    arrive(number, incoming("Sou a Mirtes da Kepler"))
+    message = Message.objects.get()
+    Fact.objects.create(
+        conversation=message.conversation, contact_id=message.conversation.contact_id, message=message, key="company",
+        value="Kepler", quote="da Kepler",
+    )  # fmt: skip
+    make_qualified()
+    hand_off()
+    qualify()
+    assert len(letters()) == 6
+    for mail in Mail.objects.all():
+        whole = f"{mail.subject} {mail.text} {mail.html}"
+        assert not any(word in whole for word in ("Kepler", "Mirtes", "Maria", "99999"))
+    assert "Empresa" in str(Mail.objects.filter(language="pt-br").first().text)  # type: ignore[union-attr]
+
+
+def test_one_handoff_is_told_once_and_the_next_again(number: Number) -> None:
+    arrive(number, incoming("quero falar com uma pessoa"))
+    for reason in ("lead_asked", "lead_asked", "hostile"):
+        hand_off(reason)
+    assert len(letters()) == 3
+    assert the_conversation().needs_reason == "hostile"
+    Conversation.objects.update(needs_person_since=None, needs_reason="")  # somebody has looked
+    hand_off()
+    assert len(letters()) == 6
+
+
+def test_what_was_needed_before_does_not_keep_a_handoff_from_being_told(number: Number) -> None:
+    arrive(number, incoming("Oi"))
+    with transaction.atomic():
+        intake.need(intake.locked(the_conversation().pk), "draft_waits")
+    hand_off()
+    assert len(letters()) == 3
+
+
+def test_a_qualified_lead_is_told_of_once_and_needs_somebody(number: Number) -> None:
+    arrive(number, incoming("Oi"))
+    make_qualified()
+    for _ in range(2):
+        qualify()
+    hand_off("qualified")
+    make_qualified(is_qualified=False)
+    make_qualified()
+    qualify()
+    assert letters() == [("qualified", to) for to in TEAM]
+    assert the_conversation().needs_reason == "qualified"
+
+
+def test_what_the_lead_asked_for_stays_the_reason(number: Number) -> None:
+    arrive(number, incoming("Oi"))
+    make_qualified()
+    hand_off("lead_asked")
+    qualify()
+    assert the_conversation().needs_reason == "lead_asked"
+    assert [kind for kind, _ in letters()] == ["handed_off"] * 3 + ["qualified"] * 3
+
+
+def test_a_lead_who_is_not_qualified_is_not_told_of(number: Number) -> None:
+    arrive(number, incoming("Oi"))
+    assert qualify() == []
+    make_qualified(is_qualified=False)
+    assert hand_off("qualified") == []
+    assert (letters(), the_conversation().needs_reason) == ([], "")
+
+
+def test_a_test_lead_needs_somebody_and_writes_to_nobody(number: Number) -> None:
+    arrive(number, incoming("Oi"))
+    Contact.objects.update(is_test=True)
+    hand_off()
+    assert (letters(), the_conversation().needs_reason) == ([], "lead_asked")
+
+
+def test_only_its_owner_is_told_of_a_persons_conversation(number: Number, beto: Person) -> None:
+    arrive(number, incoming("Oi"))
+    with transaction.atomic():
+        intake.take_over(intake.locked(the_conversation().pk), person_id=beto.pk, source="inbox")
+    hand_off()
+    assert letters() == [("handed_off", "beto@example.com")]
+
+
+def test_nothing_is_told_of_what_is_rolled_back(number: Number) -> None:
+    arrive(number, incoming("Oi"))
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        notices.handed_off(intake.locked(the_conversation().pk), "lead_asked")
+        raise ZeroDivisionError
+    assert (letters(), the_conversation().told_since) == ([], None)
+
+
+def test_many_who_hand_off_at_once_tell_once(committed: None) -> None:
+    acme = Org.objects.get(slug="acme")
+    with in_org(acme):
+        arrive(make_number(), incoming("quero falar com uma pessoa"), at=timezone.now() - timedelta(minutes=1))
+    start = threading.Barrier(4)
+
+    def tell(_: int) -> None:
+        try:
+            with in_org(acme):
+                start.wait(20)
+                hand_off()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(tell, range(4)))
+    assert letters() == [("handed_off", to) for to in TEAM]
