@@ -91,6 +91,11 @@ def locate(message: Message, quote: str) -> Span | None:
     return None
 
 
+def is_new_in(turn: Turn) -> bool:
+    """Whether anything was written from this turn."""
+    return any(model._default_manager.filter(turn=turn).exists() for model in (Answer, Fact, Signal))
+
+
 def review(message: Message) -> bool:
     """After an edit or a deletion: end the AI's evidence whose words are gone. Out: whether anything ended."""
     ended = False

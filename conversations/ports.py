@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
+from conversations.qualification import Rules
 from sdr.lib.errors import PortError
 
 
@@ -264,19 +265,16 @@ class Transport(Protocol):
     def state(self) -> LinkState: ...
 
 
-@dataclass(frozen=True)
-class Draft:
-    """What a brain would say: one or more bubbles."""
-
-    bubbles: tuple[str, ...]
-
-
 class Brain(Protocol):
-    """Context in, decision out. May be slow; holds no database connection."""
+    """Context in, decision out. May be slow; holds no database connection. Raises PortError when nothing came of it.
+
+    `is_informed`: it wants to be told what is known of the lead and of the business, which costs queries.
+    """
 
     name: str
+    is_informed: bool
 
-    async def decide(self, context: Context) -> Draft: ...
+    async def decide(self, context: Context) -> Decision: ...
 
 
 @dataclass(frozen=True)
@@ -366,8 +364,9 @@ class Persona:
     forbidden: Sequence[str] = ()
     model: str = ""
     thinking_level: str = "low"
-    answers_needed: Mapping[str, int] = field(default_factory=dict)
+    rules: Rules = field(default_factory=Rules)
     asks_satisfaction: bool = True
+    follows_language: bool = True  # answers in the lead's language, else always in `Context.language`
 
 
 @dataclass(frozen=True)
@@ -407,8 +406,9 @@ class Tool(Protocol):
 class Context:
     """What a brain may know: the newest messages oldest first, whom it speaks for, and what is known of the lead.
 
-    `language`: pt-br, en or es, to answer in. `now` is aware, in the agent's time zone; `back_at` is when people
-    are back, None while they are there. `snippets` were found for the lead's newest messages.
+    `company` is the org's name, `business` what it says of itself. `language`: pt-br, en or es, to answer in. `now` is
+    aware, in the agent's time zone; `back_at` is when people are back, None while they are there. `snippets` were found
+    for the lead's newest messages.
     """
 
     lines: tuple[Line, ...]
@@ -422,11 +422,13 @@ class Context:
     offers: tuple[Offer, ...] = ()
     slots: tuple[Slot, ...] = ()
     contact_name: str = ""
+    company: str = ""
     now: datetime | None = None
     back_at: datetime | None = None
     conversation_id: int = 0
     org: str = ""  # its schema's name: what an outage or a budget is counted by
     seconds: float = 30.0  # how long the decision may take, all attempts and fallbacks together
+    purpose: str = "reply"  # or "suggest": to a person, who decides
     is_over_budget: bool = False  # the month's money for models is spent
     attachments: tuple[Attachment, ...] = ()  # files of the newest messages
     tools: tuple[Tool, ...] = ()  # what a brain may call in this turn: nothing else exists for it

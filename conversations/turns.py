@@ -1,8 +1,10 @@
 """The AI's one move: open, think without locks, apply under the lock (DESIGN 4.1–4.3)."""
 
 import asyncio
-from dataclasses import dataclass
+import time
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
@@ -12,7 +14,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from conversations import intake, policy, rows, settings_of, transcript, wording
+from conversations import evidence, intake, policy, rows, settings_of, transcript, vetting, wording
 from conversations.events import record, stage_of
 from conversations.models import (
     AgentVersion,
@@ -25,7 +27,7 @@ from conversations.models import (
     OptOut,
     Turn,
 )
-from conversations.ports import Brain, Context, Draft
+from conversations.ports import Brain, Context, Decision, Wish
 from sdr.lib import metrics
 
 BUBBLES_AT_MOST = 4
@@ -50,8 +52,11 @@ class Opened:
     token: UUID
     revision: int
     context: Context
+    agent: AgentVersion
     brain: str
     timeout: timedelta
+    contact_id: int
+    thought_ms: int = 0
 
 
 async def take(conversation_id: int, run: Run) -> None:
@@ -63,9 +68,14 @@ async def take(conversation_id: int, run: Run) -> None:
     if opened is None:
         return
     brain = brain_named(opened.brain)
+    context = await run(transcript.inform, opened.context, opened.agent) if brain.is_informed else opened.context
+    began = time.monotonic()
     with metrics.timing("sdr_decision_seconds"):
-        draft = await asyncio.wait_for(brain.decide(opened.context), opened.timeout.total_seconds())
-    await run(apply, opened, draft)
+        decision = await asyncio.wait_for(brain.decide(context), opened.timeout.total_seconds())
+    if brain.is_informed:
+        decision = await asyncio.to_thread(vetting.vetted, context, decision)
+    opened = replace(opened, context=context, thought_ms=round((time.monotonic() - began) * 1000))
+    await run(apply, opened, decision)
 
 
 def brain_named(name: str) -> Brain:
@@ -114,9 +124,11 @@ def open_turn(conversation_id: int) -> Opened | None:
             conversation_id=conversation.pk,
             token=token,
             revision=conversation.revision,
-            context=transcript.context(conversation, contact, agent, up_to=newest.seq),
+            context=transcript.context(conversation, contact, agent),
+            agent=agent,
             brain=agent.brain,
             timeout=timedelta(seconds=agent.turn_timeout_seconds),
+            contact_id=contact.pk,
         )
 
 
@@ -298,14 +310,15 @@ def cooldown_left(conversation: Conversation, agent: AgentVersion) -> timedelta 
 
 
 # --- Apply -----------------------------------------------------------------------------------------------------------
-def apply(opened: Opened, draft: Draft) -> bool:
-    """Write the move: messages, events, watermark, in one transaction. Out: whether it was ours to write.
+def apply(opened: Opened, decision: Decision) -> bool:
+    """Write the move: what was understood, messages, events, watermark, in one transaction. Out: was it ours to write?
 
     Refused when the turn was retaken (another token), the owner changed (another epoch) or somebody answered. What the
-    lead has changed or deleted meanwhile supersedes the draft, and so do newer messages, unless the wait had already
+    lead has changed or deleted meanwhile supersedes the decision, and so do newer messages, unless the wait had already
     been pushed to its cap: it is thought over again once the lead has been quiet for the batching wait.
     """
     with transaction.atomic():
+        contact = lock_contact(opened, decision)
         conversation = rows.conversation_locked(opened.conversation_id)
         turn = Turn.objects.select_for_update().filter(pk=opened.turn_id).first()
         if conversation is None or turn is None:
@@ -321,7 +334,7 @@ def apply(opened: Opened, draft: Draft) -> bool:
             if conversation.owner == Conversation.Owner.AI and newest_unanswered(conversation) is not None:
                 intake.want("turn", conversation.pk)  # an opt-out elsewhere: it is to be said why nothing is said here
             return False
-        if conversation.revision != opened.revision:
+        if conversation.revision != opened.revision or conversation.contact_id != opened.contact_id:
             close(turn, Turn.State.SUPERSEDED, reason="message_changed")
             think_again(conversation)
             return False
@@ -330,51 +343,142 @@ def apply(opened: Opened, draft: Draft) -> bool:
             close(turn, Turn.State.SUPERSEDED, reason="newer_message")
             think_again(conversation)
             return False
-        now = timezone.now()
         number = rows.number(conversation.number_id)
-        needs_approval = number.mode == Number.Mode.DRAFTS
-        stage = stage_of(conversation)
-        for bubble, text in enumerate(draft.bubbles[:BUBBLES_AT_MOST]):
-            message = Message.objects.create(
-                conversation=conversation, number=number, author=Message.Author.AI, turn=turn, bubble=bubble,
-                state=Message.State.DRAFT if needs_approval else Message.State.QUEUED,
-                seq=conversation.next_seq(), epoch=conversation.epoch, text=text,
-            )  # fmt: skip
-            record(
-                conversation, EventName.AI_RESPONDED, message_id=message.pk, **spent(turn, opened, bubble, stage=stage)
-            )
+        conversation.number = number
+        has_progress = understand(conversation, turn, opened, decision)
         conversation.watermark = turn.up_to_seq
-        conversation.last_ai_at = now
-        conversation.ai_in_a_row += 1
-        fields = ["seq", "watermark", "last_ai_at", "ai_in_a_row"]
-        if conversation.needs_reason in ANSWERED_BY_AI:
-            conversation.needs_person_since, conversation.needs_reason = None, ""
-            fields += ["needs_person_since", "needs_reason"]
-        if needs_approval:
-            conversation.needs_person_since = conversation.needs_person_since or now
-            conversation.needs_reason = "draft_waits"
-            fields += ["needs_person_since", "needs_reason"]
-        conversation.save(update_fields=fields)
-        turn.decided_at = now
+        if contact is not None:
+            follow_wish(contact, conversation, turn, opened, decision)
+        if decision.wish == Wish.OPT_OUT:
+            conversation.save(update_fields=["watermark"])
+        else:
+            say(conversation, turn, opened, decision, has_progress=has_progress)
+        note_thinking(turn, opened, decision)
         close(turn, Turn.State.APPLIED)
-        if not needs_approval:
-            intake.want("send", conversation.pk)
         if newest is not None and newest > turn.up_to_seq:
             think_again(conversation)
     return True
 
 
-def spent(turn: Turn, opened: Opened, bubble: int, *, stage: str) -> dict[str, Any]:
+def lock_contact(opened: Opened, decision: Decision) -> Contact | None:
+    """The contact, locked, when the decision changes it: before the conversation, as everybody locks them (DESIGN 4).
+
+    An opt-out touches all of the contact's conversations: they are locked in their order, before one is locked alone.
+    """
+    leaves = decision.wish == Wish.OPT_OUT
+    if not leaves and not speaks_another(opened, decision):
+        return None
+    contact = Contact.objects.select_for_update(no_key=True).filter(pk=opened.contact_id).first()
+    if contact is not None and leaves:
+        intake.lock_all(contact)
+    return contact
+
+
+def speaks_another(opened: Opened, decision: Decision) -> bool:
+    """The lead writes in another language than they were answered in so far."""
+    follows = opened.context.persona.follows_language
+    return follows and bool(decision.language) and decision.language != opened.context.language
+
+
+def understand(conversation: Conversation, turn: Turn, opened: Opened, decision: Decision) -> bool:
+    """Write what the lead revealed, and judge them anew. Out: whether anything new was learnt."""
+    if not decision.finds:
+        return False
+    refused = evidence.write(conversation, decision.finds, turn=turn)
+    for one in refused:
+        metrics.incr("sdr_finds_refused", why=one.why)
+    if not evidence.is_new_in(turn):
+        return False
+    evidence.requalify(conversation, opened.agent)
+    return True
+
+
+def follow_wish(contact: Contact, conversation: Conversation, turn: Turn, opened: Opened, decision: Decision) -> None:
+    """What the lead's words change about the contact, who is locked: their language, or that they are left alone."""
+    if speaks_another(opened, decision) and contact.language != decision.language:
+        contact.language = decision.language
+        contact.save(update_fields=["language"])
+    if decision.wish == Wish.OPT_OUT and contact.opted_out_at is None:
+        message = conversation.messages.get(seq=turn.up_to_seq)
+        message.conversation = conversation  # its epoch rises with the opt-out
+        intake.opt_out(contact, message)
+        intake.confirm_opt_out(conversation, contact, opened.agent)
+
+
+def say(conversation: Conversation, turn: Turn, opened: Opened, decision: Decision, *, has_progress: bool) -> None:
+    """Queue the bubbles, or leave them for approval, and call a person where the brain could not go on alone.
+
+    The conversation's row is saved with its watermark.
+    """
+    now = timezone.now()
+    number = conversation.number
+    needs_approval = number.mode == Number.Mode.DRAFTS
+    bubbles = decision.bubbles[:BUBBLES_AT_MOST]
+    stage = stage_of(conversation) if bubbles else ""
+    for bubble, text in enumerate(bubbles):
+        asks = decision.asks if bubble == len(bubbles) - 1 else None
+        message = Message.objects.create(
+            conversation=conversation, number=number, author=Message.Author.AI, turn=turn, bubble=bubble,
+            state=Message.State.DRAFT if needs_approval else Message.State.QUEUED,
+            seq=conversation.next_seq(), epoch=conversation.epoch, text=text,
+            extra={"asks": {"about": asks.about, "text": asks.text}} if asks is not None else {},
+        )  # fmt: skip
+        record(
+            conversation, EventName.AI_RESPONDED, message_id=message.pk,
+            **spent(turn, opened, decision, bubble=bubble, stage=stage),
+        )  # fmt: skip
+    conversation.ai_in_a_row = 0 if has_progress else conversation.ai_in_a_row
+    fields = ["seq", "watermark", "ai_in_a_row"]
+    if bubbles:
+        conversation.last_ai_at = now
+        conversation.ai_in_a_row += 1
+        fields.append("last_ai_at")
+    if conversation.needs_reason in ANSWERED_BY_AI:
+        conversation.needs_person_since, conversation.needs_reason = None, ""
+        fields += ["needs_person_since", "needs_reason"]
+    if decision.rating is not None:
+        conversation.rating = decision.rating
+        fields.append("rating")
+    conversation.save(update_fields=fields)
+    if decision.handoff:
+        intake.need(conversation, decision.handoff)
+    if bubbles and needs_approval:
+        intake.need(conversation, "draft_waits")
+    elif bubbles:
+        intake.want("send", conversation.pk)
+
+
+def note_thinking(turn: Turn, opened: Opened, decision: Decision) -> None:
+    """What the turn was decided on and by whom: ids, not copies (issue "The brain", 6)."""
+    turn.decided_at = timezone.now()
+    turn.intent, turn.brain = decision.intent, decision.brain or opened.brain
+    turn.model, turn.prompt_hash = decision.model, decision.prompt_hash
+    turn.seen = {
+        "messages": [line.id for line in opened.context.lines],
+        "facts": sorted(opened.context.known.facts),
+        "found": [snippet.id for snippet in opened.context.snippets],
+        "passages": list(decision.passages),
+    }
+    newest = max((line.at for line in opened.context.lines if line.author == Message.Author.LEAD), default=None)
+    turn.timings = {"thought": opened.thought_ms}
+    if newest is not None:
+        turn.timings["waited"] = max(0, round((turn.opened_at - newest).total_seconds() * 1000))
+    turn.tools = [{"name": tool.name, "ok": tool.ok, "ms": tool.milliseconds} for tool in decision.tools]
+    turn.guards = [asdict(note) for note in decision.guards]
+
+
+def spent(turn: Turn, opened: Opened, decision: Decision, *, bubble: int, stage: str) -> dict[str, Any]:
     """What an answer cost and who gave it, for its event; the whole turn's cost is its first bubble's."""
     first = bubble == 0
+    cost = sum((use.cost_usd for use in decision.uses), Decimal(0)) if first else Decimal(0)
     return {
         "turnId": turn.pk,
-        "brain": opened.brain,
-        "model": turn.model or None,
+        "brain": decision.brain or opened.brain,
+        "model": decision.model or None,
         "stage": stage,
-        "inputTokens": turn.input_tokens if first else 0,
-        "outputTokens": turn.output_tokens if first else 0,
-        "costUsd": f"{turn.cost_usd.normalize():f}" if first else "0",
+        "inputTokens": sum(use.input_tokens for use in decision.uses) if first else 0,
+        "outputTokens": sum(use.output_tokens + use.thought_tokens for use in decision.uses) if first else 0,
+        "costUsd": f"{cost.normalize():f}",
     }
 
 
@@ -405,5 +509,5 @@ def at_cap(conversation: Conversation) -> bool:
 
 def close(turn: Turn, state: Turn.State, *, reason: str = "") -> None:
     turn.state, turn.reason, turn.applied_at = state, reason, timezone.now()
-    turn.save(update_fields=["state", "reason", "applied_at", "decided_at"])
+    turn.save()
     metrics.incr("sdr_turns", outcome=reason or state)

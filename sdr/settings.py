@@ -480,7 +480,7 @@ LOGGING = logs.config(
 )
 
 # --- Ports: who implements what ------------------------------------------------------------------------------------
-SDR_BRAINS = {"echo": "conversations.echo.EchoBrain"}
+SDR_BRAINS = {"playbook": "conversations.playbook.brain.PlaybookBrain"}
 EVOLUTION_URL = envstr("EVOLUTION_URL", STANDIN_URL).rstrip("/")  # of the installation; orgs may have their own
 EVOLUTION_API_KEY = envsecret("EVOLUTION_API_KEY", default=STANDIN_API_KEY or None) or ""
 ORGS_NAME_SERVERS = envbool("ORGS_NAME_SERVERS", True)  # whether an org may use an Evolution server of its own

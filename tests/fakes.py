@@ -12,7 +12,7 @@ from conversations.models import Number
 from conversations.ports import (
     ChatAddress,
     Context,
-    Draft,
+    Decision,
     Incoming,
     LinkState,
     MessageKind,
@@ -106,11 +106,12 @@ class FakeBrain:
     """Says `script` one after the other, then "ok"; `during` runs while it thinks."""
 
     name = "fake"
+    is_informed = False
     script: list[str | Exception] = []
     during: Callable[[Context], None] | None = None
     contexts: list[Context] = []
 
-    async def decide(self, context: Context) -> Draft:
+    async def decide(self, context: Context) -> Decision:
         FakeBrain.contexts.append(context)
         if FakeBrain.during is not None:
             import asyncio
@@ -119,4 +120,4 @@ class FakeBrain:
         said = FakeBrain.script.pop(0) if FakeBrain.script else "ok"
         if isinstance(said, Exception):
             raise said
-        return Draft(bubbles=tuple(said.split("|")))
+        return Decision(bubbles=tuple(said.split("|")))

@@ -63,7 +63,7 @@ class AgentVersion(models.Model):
     loop_limit = models.PositiveSmallIntegerField(default=12)  # AI turns in a row without a person or progress
     typing_per_character = models.FloatField(default=0.03)  # seconds of typing shown before a bubble, bounded
     typing_longest = models.FloatField(default=6)
-    brain = models.CharField(max_length=20, default="echo")
+    brain = models.CharField(max_length=20, default="playbook")
     model = models.CharField(max_length=60, default="", blank=True)  # empty: the setting of the installation
     thinking_level = models.CharField(max_length=8, default="low")
     monthly_budget_usd = models.DecimalField(max_digits=8, decimal_places=2, null=True, blank=True)

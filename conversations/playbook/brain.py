@@ -12,7 +12,7 @@ from conversations.playbook.replies import YesNo
 from conversations.playbook.text import fold, tokens
 from conversations.playbook.understanding import Understanding, understand
 from conversations.playbook.wishes import DOUBTFUL, Wish
-from conversations.ports import AnswerFound, Context, Decision, Found, KnownAnswer, Line, SignalFound
+from conversations.ports import AnswerFound, Context, Decision, FactFound, Found, KnownAnswer, Line, Offer, SignalFound
 
 THREADS = 2  # language work is CPU work: it must not crowd out the loop's other threads
 LONGEST_TURN_CHARS = 8_000
@@ -21,6 +21,11 @@ INSULTS = re.compile(
     r"foda-?se|arrombad[oa]s?|vagabund[oa]s?|estupid[oa]s?|pendej[oa]s?|mierda|cabron|puta|boludo|asshole|fuck|fucking|"
     r"shit|bullshit|moron|idiots?|stupid)\b"
 )
+ASKS_PRICE = re.compile(
+    r"\b(?:precos?|valor(?:es)?|quanto (?:custa|fica|sai|e|cobram|custam|seria)|custo|mensalidade|orcamento|tabela|"
+    r"precios?|cuanto (?:cuesta|sale|vale|cobran|es)|tarifas?|prices?|pricing|how much|cost|rates?|fees?)\b"
+)
+PRICES_TOLD = 3
 RATING = re.compile(r"^\W*(?:nota\s*)?([1-5])\W*$")
 LANGUAGE_OF = {"pt-BR": "pt-br", "pt-br": "pt-br", "en": "en", "es": "es"}
 _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="playbook")
@@ -28,6 +33,7 @@ _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="playbook")
 
 class PlaybookBrain:
     name = "playbook"
+    is_informed = True
 
     async def decide(self, context: Context) -> Decision:
         """What the lead revealed, and what to say. Milliseconds of CPU, on threads of its own."""
@@ -72,7 +78,7 @@ def _asked(context: Context) -> str:
 
 
 def _finds(understood: Understanding, lines: Sequence[Line], counted: Sequence[KnownAnswer]) -> Iterable[Found]:
-    """Answers and signals with the message their words stand in; an answer that was counted already is left out."""
+    """What was revealed, with the message its words stand in; an answer that was counted already is left out."""
     known = {(answer.stage, fold(answer.quote)) for answer in counted}
     for answer in understood.answers:
         line = _line_of(answer.text, lines)
@@ -82,10 +88,23 @@ def _finds(understood: Understanding, lines: Sequence[Line], counted: Sequence[K
         line = _line_of(signal.text, lines)
         if line is not None:
             yield SignalFound(signal.signal, line.id, signal.text, confidence=signal.confidence)
+    for fact in understood.facts:
+        line = _line_of(fact.quote, lines)
+        if line is not None:
+            yield FactFound(fact.key, fact.value, line.id, fact.quote, fact.confidence)
 
 
 def _line_of(quote: str, lines: Sequence[Line]) -> Line | None:
     return next((line for line in lines if quote and quote in line.text), None)
+
+
+def _priced(folded: str, offers: Sequence[Offer]) -> tuple[Offer, ...]:
+    """The offers whose price was asked for and may be told: those that are named, else all when they are few."""
+    if not ASKS_PRICE.search(folded):
+        return ()
+    told = [offer for offer in offers if offer.price]
+    named = [offer for offer in told if any(word[:5] in folded for word in re.findall(r"\w{4,}", fold(offer.name)))]
+    return tuple(named or told)[:PRICES_TOLD]
 
 
 def _unreadable(lines: Sequence[Line]) -> str:

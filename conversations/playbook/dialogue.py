@@ -10,8 +10,20 @@ from datetime import datetime
 
 from conversations.playbook import wording
 from conversations.playbook.text import fold
-from conversations.ports import AnswerFound, Asked, Context, Decision, Found, Line, Snippet, Wish
-from conversations.qualification import ANSWERS_NEEDED, STAGES
+from conversations.ports import (
+    AnswerFound,
+    Asked,
+    Context,
+    Decision,
+    FactFound,
+    Found,
+    Line,
+    Offer,
+    SignalFound,
+    Snippet,
+    Wish,
+)
+from conversations.qualification import ANSWERS_NEEDED, STAGES, Evidence, judge
 
 NAME_CHARS = 30
 QUOTED_CHARS = 420  # of knowledge in one bubble
@@ -40,6 +52,7 @@ class Reading:
     unreadable: str = ""  # "voice" or "file": came without anything we can read
     rating: int | None = None
     knows_answer: bool = False  # the snippets of the context answer what was asked
+    priced: tuple[Offer, ...] = ()  # offers whose price the lead asks for
     objection: str = ""  # the org's own answer to the objection raised, if it has one
 
 
@@ -55,7 +68,7 @@ class _Talk:
     def __init__(self, context: Context, reading: Reading) -> None:
         self.context = context
         self.reading = reading
-        self.language = reading.language or context.language
+        self.language = (context.persona.follows_language and reading.language) or context.language
         last = context.lines[-1].id if context.lines else 0
         self.seed = f"{context.conversation_id}:{last}"
         self.said = [line.text for line in context.lines if line.author == "ai"]
@@ -123,7 +136,7 @@ class _Talk:
         """Answer what was asked, acknowledge what was told, and ask the next question."""
         first, passages, handoff = self._answer()
         asks = self._next_question()
-        if self.context.known.is_qualified and not self._offered_people():
+        if self._is_qualified() and not self._offered_people():
             text = self.say("qualified", back=self._back())
             return self._decide([_joined(first, text)], handoff="qualified", passages=passages)
         if asks is None:
@@ -139,6 +152,8 @@ class _Talk:
         if reading.asks_if_machine:
             return self.say("assistant", company=self._business()), (), ""
         if reading.intent == "question":
+            if reading.priced:
+                return " ".join(_told(offer) for offer in reading.priced), (), ""
             if reading.knows_answer and self.context.snippets:
                 snippet = self.context.snippets[0]
                 return _quoted(snippet), (snippet.id,), ""
@@ -158,7 +173,7 @@ class _Talk:
         counts = self._counts()
         asked = {fold(one.text) for one in known.asked} | {fold(text) for text in self.said}
         open_stages = [
-            stage for stage in STAGES if counts.get(stage, 0) < persona.answers_needed.get(stage, ANSWERS_NEEDED)
+            stage for stage in STAGES if counts.get(stage, 0) < persona.rules.needed.get(stage, ANSWERS_NEEDED)
         ]
         told = sum(counts.values())
         if told >= FACT_AFTER_ANSWERS and (fact := self._fact_question(asked, told)) is not None:
@@ -186,6 +201,17 @@ class _Talk:
                 if fold(text) not in asked:
                     return Asked(about, text)
         return None
+
+    def _is_qualified(self) -> bool:
+        """Whether the lead qualifies with what this turn adds; what is written in the end may still differ."""
+        known, finds = self.context.known, self.reading.finds
+        signals = dict(known.signals) | {find.key: find.is_true for find in finds if isinstance(find, SignalFound)}
+        counts = Evidence(
+            answers={stage: tuple(range(count)) for stage, count in self._counts().items()},
+            signals={key: 0 for key, is_true in signals.items() if is_true},
+            facts=dict(known.facts) | {find.key: find.value for find in finds if isinstance(find, FactFound)},
+        )
+        return judge(counts, self.context.persona.rules).qualified
 
     def _counts(self) -> Mapping[str, int]:
         counts: dict[str, int] = {}
@@ -224,11 +250,11 @@ class _Talk:
         return f", {name}" if name.isalpha() and len(name) <= NAME_CHARS else ""
 
     def _business(self) -> str:
-        return self.context.business.split(".")[0].split("\n")[0].strip() or self.context.persona.name
+        return self.context.company or self.context.persona.name
 
     def _back(self) -> str:
         when = self.context.back_at
-        return self.say("back", when=_when(when, self.context.now, self.language)) if when else ""
+        return self.say("back", when=in_words(when, self.context.now, self.language)) if when else ""
 
     def _spoken(self) -> str:
         return self.language if self.language in wording.SAY else "pt-br"
@@ -248,6 +274,11 @@ def _joined(*parts: str) -> str:
     return " ".join(part for part in parts if part)
 
 
+def _told(offer: Offer) -> str:
+    conditions = f" ({offer.conditions.rstrip('.')})" if offer.conditions else ""
+    return f"{offer.name}: {offer.price}{conditions}."
+
+
 def _quoted(snippet: Snippet) -> str:
     text = " ".join(snippet.text.split())
     if len(text) <= QUOTED_CHARS:
@@ -257,7 +288,7 @@ def _quoted(snippet: Snippet) -> str:
     return cut[: end + 1] if end > 0 else cut[: cut.rfind(" ")] + "…"
 
 
-def _when(at: datetime, now: datetime | None, language: str) -> str:
+def in_words(at: datetime, now: datetime | None, language: str) -> str:
     """ "9h", "tomorrow at 9:00", "2/12 at 9:00": when people are back, in the lead's words."""
     clock = f"{at:%H:%M}"
     days = (at.date() - now.date()).days if now else 0

@@ -33,8 +33,8 @@ SAY: Mapping[str, Mapping[str, Sequence[str]]] = {
             "Tudo bem, agradeço a sinceridade. Fico à disposição se mudar algo por aí.",
         ),
         "off_topic": (
-            "Por aqui consigo ajudar só com {business}. Se for outro assunto, deixo anotado para a equipe.",
-            "Esse assunto foge do que eu cuido, que é {business}. Se quiser falar disso, sigo à disposição.",
+            "Por aqui consigo ajudar só com o que {business} oferece. Se for outro assunto, deixo anotado para a equipe.",
+            "Esse assunto foge do que eu cuido aqui, que é o que {business} oferece. Se quiser falar disso, sigo à disposição.",
         ),
         "hostile": ("Desculpe se incomodei. Vou parar por aqui, e a equipe fica à disposição se precisar.",),
         "meeting": (
@@ -47,7 +47,7 @@ SAY: Mapping[str, Mapping[str, Sequence[str]]] = {
         "wrap_up": ("Obrigado por tudo que contou. Vou passar para a equipe, que segue com você por aqui{back}.",),
         "unreadable": ("Recebi seu arquivo, mas não consegui abrir aqui. Pode me contar em texto?",),
         "voice_unreadable": ("Recebi seu áudio, mas não consegui ouvir agora. Pode me escrever em poucas palavras?",),
-        "assistant": ("Sou um assistente virtual da {company}. Se preferir uma pessoa, é só pedir.",),
+        "assistant": ("Sou um assistente virtual da equipe {company}. Se preferir uma pessoa, é só pedir.",),
         "thanks": ("Eu que agradeço! Se precisar, é só chamar.", "Imagina! Estou por aqui."),
         "satisfaction": ("Para fechar: de 1 a 5, que nota você dá para este atendimento?",),
         "rated": ("Obrigado pela nota!",),
@@ -83,8 +83,8 @@ SAY: Mapping[str, Mapping[str, Sequence[str]]] = {
             "That's fine, I appreciate the honesty. I'm here if anything changes.",
         ),
         "off_topic": (
-            "I can only help with {business} here. If it is about something else, I'll leave a note for the team.",
-            "That is outside what I look after, which is {business}. If you'd like to talk about that, I'm here.",
+            "I can only help with what {business} offers here. If it is about something else, I'll leave a note for the team.",
+            "That is outside what I look after, which is what {business} offers. If you'd like to talk about that, I'm here.",
         ),
         "hostile": ("Sorry for the bother. I'll stop here, and the team is available if you need it.",),
         "meeting": (
@@ -99,7 +99,7 @@ SAY: Mapping[str, Mapping[str, Sequence[str]]] = {
         "voice_unreadable": (
             "I got your voice note but could not listen to it now. Could you write it in a few words?",
         ),
-        "assistant": ("I'm a virtual assistant of {company}. To talk to a person instead, just ask.",),
+        "assistant": ("I'm a virtual assistant of the {company} team. To talk to a person instead, just ask.",),
         "thanks": ("You're welcome! I'm here if you need anything.", "My pleasure, just write any time."),
         "satisfaction": ("To close: from 1 to 5, how would you rate this conversation?",),
         "rated": ("Thank you for the rating!",),
@@ -127,8 +127,8 @@ SAY: Mapping[str, Mapping[str, Sequence[str]]] = {
             "Está bien, agradezco la sinceridad. Quedo a disposición si algo cambia.",
         ),
         "off_topic": (
-            "Por aquí solo puedo ayudar con {business}. Si es otro asunto, lo dejo anotado para el equipo.",
-            "Ese tema no es lo mío, que es {business}. Si quieres hablar de eso, sigo a disposición.",
+            "Por aquí solo puedo ayudar con lo que ofrece {business}. Si es otro asunto, lo dejo anotado para el equipo.",
+            "Ese tema no es lo mío, que es lo que ofrece {business}. Si quieres hablar de eso, sigo a disposición.",
         ),
         "hostile": ("Disculpa la molestia. Lo dejo aquí, y el equipo queda a disposición si lo necesitas.",),
         "meeting": (
@@ -141,7 +141,7 @@ SAY: Mapping[str, Mapping[str, Sequence[str]]] = {
         "wrap_up": ("Gracias por todo lo que contaste. Lo paso al equipo, que sigue contigo por aquí{back}.",),
         "unreadable": ("Recibí tu archivo, pero no pude abrirlo aquí. ¿Me lo cuentas en texto?",),
         "voice_unreadable": ("Recibí tu audio, pero ahora no pude escucharlo. ¿Me lo escribes en pocas palabras?",),
-        "assistant": ("Soy un asistente virtual de {company}. Si prefieres una persona, solo dímelo.",),
+        "assistant": ("Soy un asistente virtual del equipo {company}. Si prefieres una persona, solo dímelo.",),
         "thanks": ("¡Gracias a ti! Cualquier cosa, aquí estoy.", "¡Un gusto! Escríbeme cuando quieras."),
         "satisfaction": ("Para cerrar: del 1 al 5, ¿qué nota le das a esta atención?",),
         "rated": ("¡Gracias por la nota!",),

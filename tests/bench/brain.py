@@ -4,23 +4,24 @@ import asyncio
 from uuid import uuid4
 
 from conversations.models import Number
-from conversations.ports import Context, Draft, Sent
+from conversations.ports import Context, Decision, Sent
 
 SECONDS = 1.0
 
 
 class InstantBrain:
     name = "echo"
+    is_informed = False
 
-    async def decide(self, context: Context) -> Draft:
+    async def decide(self, context: Context) -> Decision:
         newest = max((line for line in context.lines if line.author == "lead"), key=lambda line: line.id)
-        return Draft(bubbles=(f"About “{newest.text}”: could you tell me a little more?",))
+        return Decision(bubbles=(f"About “{newest.text}”: could you tell me a little more?",))
 
 
 class SlowBrain(InstantBrain):
     """Waits as long as a model does."""
 
-    async def decide(self, context: Context) -> Draft:
+    async def decide(self, context: Context) -> Decision:
         await asyncio.sleep(SECONDS)
         return await super().decide(context)
 

@@ -2,5 +2,5 @@
 
 from tests.bench.settings import *  # noqa: F403
 
-SDR_BRAINS = {"echo": "tests.bench.brain.InstantBrain"}
+SDR_BRAINS = {"playbook": "tests.bench.brain.InstantBrain"}
 SDR_TRANSPORT = "tests.bench.brain.for_number"

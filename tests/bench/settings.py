@@ -4,5 +4,5 @@ from tests.settings import *  # noqa: F403
 from tests.settings import INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.bench.apps.BenchConfig"]
-SDR_BRAINS = {"echo": "tests.bench.brain.SlowBrain"}
+SDR_BRAINS = {"playbook": "tests.bench.brain.SlowBrain"}
 SDR_PACING = False

@@ -3,7 +3,7 @@
 import asyncio
 import random
 
-from conversations.ports import Context, Draft
+from conversations.ports import Context, Decision
 from sdr.lib.errors import PortError
 
 QUICK_SECONDS, SLOW_SECONDS = (0.05, 0.6), (2.0, 5.0)
@@ -13,8 +13,9 @@ FAIL_SHARE = 0.01
 
 class NamingBrain:
     name = "echo"
+    is_informed = False
 
-    async def decide(self, context: Context) -> Draft:
+    async def decide(self, context: Context) -> Decision:
         """One bubble. Newest by arrival, not by the sender's clock: each turn has an arrival no other turn has.
 
         Raises PortError now and then, as a model does that is busy.
@@ -24,4 +25,4 @@ class NamingBrain:
         if random.random() < FAIL_SHARE:
             raise PortError("The model is busy.")
         newest = max((line for line in context.lines if line.author == "lead"), key=lambda line: line.id)
-        return Draft(bubbles=(f"re {newest.text}",))
+        return Decision(bubbles=(f"re {newest.text}",))

@@ -66,13 +66,13 @@ def retake_without_token() -> None:
     """Whoever opened the turn may write it, also when it was taken from them meanwhile."""
     from conversations import turns
     from conversations.models import Turn
-    from conversations.ports import Draft
+    from conversations.ports import Decision
 
     careful = turns.apply
 
-    def careless(opened: turns.Opened, draft: Draft) -> bool:
+    def careless(opened: turns.Opened, decision: Decision) -> bool:
         token = Turn.objects.values_list("attempt_token", flat=True).get(pk=opened.turn_id)
-        return careful(replace(opened, token=token or opened.token), draft)
+        return careful(replace(opened, token=token or opened.token), decision)
 
     turns.apply = careless
 

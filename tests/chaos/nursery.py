@@ -112,13 +112,13 @@ def work() -> None:
 def note_who_writes(journal: Path) -> None:
     """Have each written turn leave a line: org, turn, and the token of the attempt that wrote it."""
     from conversations import intake, turns
-    from conversations.ports import Draft
+    from conversations.ports import Decision
 
     apply = turns.apply
     file = os.open(journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-    def noted(opened: turns.Opened, draft: Draft) -> bool:
-        is_ours = apply(opened, draft)
+    def noted(opened: turns.Opened, decision: Decision) -> bool:
+        is_ours = apply(opened, decision)
         if is_ours:
             os.write(file, f"applied {intake.org_id()} {opened.turn_id} {opened.token}\n".encode())
         return is_ours

@@ -8,4 +8,4 @@ from tests.settings import SDR_GAP_SECONDS
 GAP_SECONDS = {"quick": 20, "own": SDR_GAP_SECONDS}  # between two looks for what was swallowed
 
 SDR_GAP_SECONDS = GAP_SECONDS[os.environ.get("CHAOS_PACE", "quick")]
-SDR_BRAINS = {"echo": "tests.chaos.brain.NamingBrain"}
+SDR_BRAINS = {"playbook": "tests.chaos.brain.NamingBrain"}

@@ -28,7 +28,7 @@ JID = "5511999990001@s.whatsapp.net"
 @pytest.fixture(autouse=True)
 def fake_ports(settings: Any) -> Iterator[None]:
     settings.SDR_TRANSPORT = "tests.fakes.FakeTransport"
-    settings.SDR_BRAINS = {"echo": "tests.fakes.FakeBrain"}
+    settings.SDR_BRAINS = {"playbook": "tests.fakes.FakeBrain"}
     settings.SDR_PACING = False
     fakes.phone.__init__()  # type: ignore[misc]
     fakes.FakeBrain.script, fakes.FakeBrain.during, fakes.FakeBrain.contexts = [], None, []

@@ -4,7 +4,7 @@ import pytest
 
 from conversations import intake, invariants, media, sending, turns, wording
 from conversations.models import MediaAsset, Message, Number, Turn
-from conversations.ports import Draft, Media, MessageKind, Uncertain
+from conversations.ports import Decision, Media, MessageKind, Uncertain
 from conversations.replies import is_stuck
 from orgs.models import Due
 from sdr.lib import jobs
@@ -56,7 +56,7 @@ def test_a_frozen_brain_writes_nothing_after_its_turn_has_died(number: Number) -
     opened = turns.open_turn(the_conversation().pk)
     assert opened is not None
     turns.died(the_conversation().pk, "TimeoutError")
-    assert not turns.apply(opened, Draft(("tarde",)))
+    assert not turns.apply(opened, Decision(("tarde",)))
     assert ours() == []
 
 

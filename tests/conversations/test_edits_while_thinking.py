@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from conversations import invariants, turns
 from conversations.models import AgentVersion, Message, Number, Turn
-from conversations.ports import Draft, Edit, Revoke
+from conversations.ports import Decision, Edit, Revoke
 from orgs.models import Due
 from tests import fakes
 from tests.conversations.conftest import arrive, incoming, ours, the_conversation, turn
@@ -19,7 +19,7 @@ def think(change: object, number: Number) -> turns.Opened:
     assert opened is not None
     arrive(number, change)
     Due.objects.all().delete()
-    assert not turns.apply(opened, Draft(("velha",)))
+    assert not turns.apply(opened, Decision(("velha",)))
     return opened
 
 
@@ -66,7 +66,7 @@ def test_what_another_message_changes_supersedes_nothing(number: Number) -> None
     opened = turns.open_turn(the_conversation().pk)
     assert opened is not None
     arrive(number, Edit("OURS", "corrigido no celular", timezone.now()))
-    assert turns.apply(opened, Draft(("tudo bem",)))
+    assert turns.apply(opened, Decision(("tudo bem",)))
 
 
 @pytest.mark.parametrize(("text", "share"), [("quero saber o preço do plano.", 0.4), ("e", 1)])
@@ -77,7 +77,7 @@ def test_a_superseded_draft_waits_until_the_lead_is_quiet(number: Number, text: 
     assert opened is not None
     arrive(number, incoming(text))
     newer = Message.objects.get(seq=2)
-    assert not turns.apply(opened, Draft(("…",)))
+    assert not turns.apply(opened, Decision(("…",)))
     due = Due.objects.get(kind="turn")
     assert due.due_at == newer.created_at + timedelta(seconds=20 * share)
 
@@ -91,7 +91,7 @@ def test_but_never_beyond_the_cap(number: Number) -> None:
     first.created_at -= timedelta(seconds=55)
     first.save()
     arrive(number, incoming("e"))
-    assert not turns.apply(opened, Draft(("…",)))
+    assert not turns.apply(opened, Decision(("…",)))
     assert Due.objects.get(kind="turn").due_at == first.created_at + timedelta(seconds=60)
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from conversations import erasure, intake, sending, turns
 from conversations.models import Alias, Contact, Conversation, Message, Number, Turn
-from conversations.ports import ChatAddress, Draft, Sent
+from conversations.ports import ChatAddress, Decision, Sent
 from orgs import ingest
 from orgs.context import in_org
 from orgs.models import ChannelAddress, Org, Received
@@ -89,7 +89,7 @@ def test_a_turn_that_is_being_written(number: Number) -> None:
     def writing(place: int) -> list[Callable[[], object]]:
         opened = turns.open_turn(Conversation.objects.get().pk)
         assert opened is not None
-        return [lambda: turns.apply(opened, Draft(bubbles=("olá", "tudo bem?")))]
+        return [lambda: turns.apply(opened, Decision(bubbles=("olá", "tudo bem?")))]
 
     rounds(number, writing)
 
@@ -99,7 +99,7 @@ def test_a_send_that_is_being_claimed_and_recorded(number: Number) -> None:
         conversation = Conversation.objects.get()
         opened = turns.open_turn(conversation.pk)
         assert opened is not None
-        turns.apply(opened, Draft(bubbles=("olá",)))
+        turns.apply(opened, Decision(bubbles=("olá",)))
 
         def one() -> None:
             claim = sending.claim_next(conversation.pk)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from conversations import invariants, lifecycle, turns
 from conversations.models import AgentVersion, Conversation, Event, Message, Number
-from conversations.ports import Draft
+from conversations.ports import Decision
 from orgs.models import AuditEntry, Due, Later, Person, Refused
 from tests import fakes
 from tests.conversations.conftest import arrive, incoming, ours, send, the_conversation, turn
@@ -92,7 +92,7 @@ def test_a_turn_that_is_being_thought_over_is_not_written_after_closing(number: 
     opened = turns.open_turn(the_conversation().pk)
     assert opened is not None
     lifecycle.close(the_conversation(), beto, reason=Closing.WRONG_NUMBER)
-    assert not turns.apply(opened, Draft(("tarde demais",)))
+    assert not turns.apply(opened, Decision(("tarde demais",)))
     assert ours() == []
 
 

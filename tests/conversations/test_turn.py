@@ -8,7 +8,7 @@ from django.utils import timezone
 from conversations import intake, turns
 from conversations.models import Control, Conversation, Message, Number, Turn
 from conversations.policy import Silence
-from conversations.ports import Draft, Edit, Revoke
+from conversations.ports import Decision, Edit, Revoke
 from orgs.models import Due
 from tests import fakes
 from tests.conversations.conftest import arrive, incoming, ours, send, the_conversation, turn
@@ -45,7 +45,7 @@ def test_a_message_during_the_thinking_supersedes_the_draft(number: Number) -> N
     opened = turns.open_turn(the_conversation().pk)
     assert opened is not None
     arrive(number, incoming("quero comprar"))
-    assert not turns.apply(opened, Draft(("para Oi",)))
+    assert not turns.apply(opened, Decision(("para Oi",)))
     assert Turn.objects.get().state == Turn.State.SUPERSEDED
     turn(the_conversation())
     send(the_conversation())
@@ -60,7 +60,7 @@ def test_at_the_cap_it_answers_and_looks_again(number: Number) -> None:
     assert opened is not None
     arrive(number, incoming("e mais uma coisa"))
     Due.objects.all().delete()
-    assert turns.apply(opened, Draft(("já respondo",)))
+    assert turns.apply(opened, Decision(("já respondo",)))
     assert set(Due.objects.values_list("kind", flat=True)) == {"send", "turn"}
 
 
@@ -70,8 +70,8 @@ def test_a_retaken_turn_is_written_once(number: Number) -> None:
     again = turns.open_turn(the_conversation().pk)
     assert frozen is not None
     assert again is not None
-    assert turns.apply(again, Draft(("nova",)))
-    assert not turns.apply(frozen, Draft(("velha",)))
+    assert turns.apply(again, Decision(("nova",)))
+    assert not turns.apply(frozen, Decision(("velha",)))
     assert ours() == [("queued", "nova")]
 
 
@@ -80,7 +80,7 @@ def test_a_takeover_during_the_thinking_silences_the_ai(number: Number) -> None:
     opened = turns.open_turn(the_conversation().pk)
     assert opened is not None
     intake.take_over(the_conversation(), person_id=1, source="inbox")
-    assert not turns.apply(opened, Draft(("tarde demais",)))
+    assert not turns.apply(opened, Decision(("tarde demais",)))
     assert ours() == []
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from conversations import intake, invariants, sending, turns
 from conversations.models import Contact, Conversation, Message, Number, Pending, Turn
-from conversations.ports import Draft, Edit, LinkState, Revoke, Sent, Uncertain
+from conversations.ports import Decision, Edit, LinkState, Revoke, Sent, Uncertain
 from conversations.replies import is_stuck
 from integrations.whatsapp import client
 from orgs.context import in_org
@@ -68,7 +68,7 @@ def test_deleting_the_newer_message_brings_the_older_ones_turn_back(number: Numb
     opened = turns.open_turn(the_conversation().pk)
     assert opened is not None
     arrive(number, incoming("ops", pid="OOPS"))
-    assert not turns.apply(opened, Draft(("…",)))
+    assert not turns.apply(opened, Decision(("…",)))
     arrive(number, Revoke("OOPS"))
     turn(the_conversation())
     Due.objects.filter(kind="turn").delete()
@@ -86,7 +86,7 @@ def test_an_opt_out_on_another_number_leaves_a_reason_here(number: Number) -> No
     arrive(other, incoming("pare"))
     assert Contact.objects.get().opted_out_at is not None
     Due.objects.all().delete()
-    assert not turns.apply(opened, Draft(("…",)))
+    assert not turns.apply(opened, Decision(("…",)))
     assert list(Due.objects.values_list("kind", "ref")) == [("turn", str(here.pk))]
     turn(here)
     Due.objects.all().delete()
@@ -133,7 +133,7 @@ def test_a_turn_that_a_stopped_worker_took_back_is_made_by_somebody(number: Numb
     opened = turns.open_turn(the_conversation().pk)
     assert opened is not None
     assert turns.open_turn(the_conversation().pk) is not None  # the frozen one's, which is cancelled after it
-    assert not turns.apply(opened, Draft(("…",)))
+    assert not turns.apply(opened, Decision(("…",)))
     Due.objects.finish([claimed])
     assert not invariants.unanswered_without_turn()
     turn(the_conversation())
