@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import F, Max, Q
 from django.utils import timezone
 
-from conversations import erasure, links, policy, rows, settings_of, wording
+from conversations import erasure, evidence, links, policy, rows, settings_of, wording
 from conversations.events import record, updated
 from conversations.models import (
     AgentVersion,
@@ -550,6 +550,8 @@ def refresh_turn(message: Message) -> None:
         return
     conversation.revision += 1
     conversation.save(update_fields=["revision"])
+    if evidence.review(message):
+        evidence.requalify(conversation, settings_of.number(conversation.number))
     if conversation.owner != Conversation.Owner.AI:
         return
     settings = settings_of.number(conversation.number)
