@@ -14,7 +14,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from conversations import evidence, intake, policy, rows, settings_of, transcript, vetting, wording
+from conversations import evidence, intake, notices, policy, rows, settings_of, transcript, vetting, wording
 from conversations.events import record, stage_of
 from conversations.models import (
     AgentVersion,
@@ -389,7 +389,8 @@ def understand(conversation: Conversation, turn: Turn, opened: Opened, decision:
         metrics.incr("sdr_finds_refused", why=one.why)
     if not evidence.is_new_in(turn):
         return False
-    evidence.requalify(conversation, opened.agent)
+    if evidence.requalify(conversation, opened.agent).qualified:
+        notices.qualified(conversation)
     return True
 
 
@@ -441,7 +442,7 @@ def say(conversation: Conversation, turn: Turn, opened: Opened, decision: Decisi
         fields.append("rating")
     conversation.save(update_fields=fields)
     if decision.handoff:
-        intake.need(conversation, decision.handoff)
+        notices.handed_off(conversation, decision.handoff)
     if bubbles and needs_approval:
         intake.need(conversation, "draft_waits")
     elif bubbles:
