@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from conversations import erasure, gaps, invariants, lifecycle, links, media, sending, turns
+from conversations import erasure, gaps, invariants, learning, lifecycle, links, media, sending, turns
 from sdr.lib import jobs
 
 
@@ -68,6 +68,18 @@ def media_died(work: jobs.Work, reason: str) -> None:
 )  # fmt: skip
 def fetch_media(work: jobs.Work) -> None:
     media.fetch(int(work.ref), attempt=work.attempt)
+
+
+def document_died(work: jobs.Work, reason: str) -> None:
+    learning.died(int(work.ref), reason)
+
+
+@jobs.kind(
+    learning.KIND, slots=2, share=1, policy=jobs.Policy(limit=timedelta(seconds=90), attempts=learning.TRIES),
+    on_dead=document_died,
+)  # fmt: skip
+async def read_document(work: jobs.Work) -> None:
+    await learning.read(int(work.ref), work)
 
 
 @jobs.kind(erasure.KIND, slots=2, share=1)

@@ -12,7 +12,7 @@ from django.db.models import CharField, Exists, OuterRef
 from django.db.models.functions import Cast
 from django.utils import timezone
 
-from conversations import intake, media
+from conversations import intake, learning, media, rows
 from conversations.models import MediaAsset, Number
 from conversations.ports import Event, Incoming, LinkUpdate, PairingCode, Unreadable
 from integrations.models import Quarantine
@@ -43,7 +43,8 @@ def take_in(work: jobs.Work) -> None:
     try:
         with transaction.atomic():
             # Locked: a run that lost its lease and still writes must not meet the next one.
-            received = Received.objects.select_for_update().filter(pk=work.ref, org_id=work.org_id).first()
+            locked = "WHERE t.id = %s AND t.org_id = %s FOR UPDATE"
+            received = rows.first(Received, locked, [int(work.ref), work.org_id])
             if received is None:
                 return
             apply(received, attempt=work.attempt)
@@ -61,7 +62,7 @@ def connect_number(work: jobs.Work) -> None:
 
 def apply(received: Received, *, attempt: int) -> None:
     """Do what the body says. Raises Parked, and whatever keeps us from doing it before the last attempt."""
-    number = Number.objects.filter(pk=received.number_id).first()
+    number = rows.first(Number, "WHERE t.id = %s", [received.number_id])
     if number is None:
         keep(received, Quarantine.Reason.NUMBER_GONE)
         return
@@ -120,7 +121,7 @@ def prune() -> dict[str, int]:
         try:
             with in_org(org):
                 counts["quarantine"] += Quarantine.objects.prune(now)
-                counts["files"] += prune_files(org, now) + media.sweep(org, now)
+                counts["files"] += prune_files(org, now) + media.sweep(org, now) + learning.sweep(org, now)
         except Exception:
             logger.exception("an org could not be pruned", extra={"org_id": org.pk})
     counts["orphans"] = Received.objects.exclude(org_id__in=Org.objects.values("pk")).delete()[0]

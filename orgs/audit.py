@@ -73,6 +73,12 @@ class Action(StrEnum):
     MESSAGE_RETRIED = "message.retried"
     MESSAGE_CONFIRMED = "message.confirmed"  # a person says that an uncertain one did arrive
     CONTACT_ERASED = "contact.erased"
+    DOCUMENT_ADDED = "document.added"
+    DOCUMENT_CHANGED = "document.changed"
+    DOCUMENT_REMOVED = "document.removed"
+    PRODUCT_ADDED = "product.added"
+    PRODUCT_CHANGED = "product.changed"
+    PRODUCT_REMOVED = "product.removed"
     AI_PAUSED = "ai.paused"
     AI_RESUMED = "ai.resumed"
     # People

@@ -25,6 +25,7 @@ class NavEntry:
 NAV = (
     NavEntry(gettext_lazy("Inbox"), "inbox", "inbox/"),
     NavEntry(gettext_lazy("Home"), "home", ""),
+    NavEntry(gettext_lazy("Knowledge"), "book", "knowledge/"),
     NavEntry(gettext_lazy("Numbers"), "phone", "numbers/"),
     NavEntry(gettext_lazy("People"), "people", "people/"),
     NavEntry(gettext_lazy("Settings"), "settings", "settings/", Role.ADMIN),

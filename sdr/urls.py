@@ -25,6 +25,7 @@ urlpatterns = [
     path("stripe/", include("djstripe.urls", namespace="djstripe")),
     path("staff/", staff.site.urls),
     path("o/<slug:slug>/inbox/", include("conversations.urls")),
+    path("o/<slug:slug>/knowledge/", include("conversations.knowledge_urls")),
     path("o/<slug:slug>/numbers/", include("integrations.whatsapp.urls")),
     path("schemas/<str:name>.json", schema, name="schema"),
     path("", include("orgs.urls")),

@@ -43,7 +43,7 @@ from fido2.utils import websafe_encode
 from fido2.webauthn import AttestationObject, AttestedCredentialData, AuthenticatorData
 
 from conversations import intake
-from conversations.models import Contact, Conversation, MediaAsset, Message, Number
+from conversations.models import Contact, Conversation, Document, MediaAsset, Message, Number, Passage, Product
 from orgs import staffing
 from orgs.context import in_org
 from orgs.models import (
@@ -161,6 +161,7 @@ def world(db: None, settings: Any, tmp_path: Path) -> World:
                 with connection.cursor() as cursor:
                     cursor.execute(f"SELECT setval('{model._meta.db_table}_id_seq', {FIRST_FREE_PK})")
             make_conversation(WORDS[slug])
+            make_knowledge(WORDS[slug])
         ChannelAddress.objects.create(
             org=org, number_id=1, key=f"key-of-{WORDS[slug]}-number", auth="jwt", secret=f"secret of {WORDS[slug]}"
         )
@@ -231,6 +232,21 @@ def make_conversation(word: str) -> None:
         cursor.execute("SELECT setval(pg_get_serial_sequence('conversations_mediaasset', 'id'), 1000)")
 
 
+def make_knowledge(word: str) -> None:
+    """A page that was read, and a row of the catalogue; the same ids in every org."""
+    url = f"https://{word}.example.com/prices"
+    document = Document.objects.create(
+        pk=1, sort="url", url=url, title=f"prices of {word}", text=f"said {word}", state="ready"
+    )
+    Passage.objects.create(
+        pk=1, document=document, position=0, heading=f"of {word}", text=f"said {word}", terms=["=price"]
+    )
+    Product.objects.create(pk=1, name=f"plan of {word}", price=10, may_quote=True)
+    with connection.cursor() as cursor:
+        for table in ("conversations_document", "conversations_passage", "conversations_product"):
+            cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), 1000)", [table])
+
+
 # --- The addresses ----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Page:
@@ -287,6 +303,8 @@ def settings_body(world: World) -> dict[str, Any]:
     return {"name": "Other name", "slug": "acme", "language": "en", "time_zone": "America/Sao_Paulo"}
 
 
+NEW_DOCUMENT = {"title": "New", "text": "Nine to six.", "language": "en", "is_active": "on"}
+NEW_PRODUCT = {"name": "New", "price": "10", "currency": "BRL", "may_quote": "on", "is_active": "on"}
 NEW_NUMBER = {
     "name": "New", "mode": "off", "proof": "jwt", "server_url": "https://evolution.example.com", "server_key": "K",
 }  # fmt: skip
@@ -321,6 +339,22 @@ PAGES: dict[str, Page] = {
     "o/<slug:slug>/inbox/<int:pk>/messages/<int:message>/confirmation/": Page({405}, {302}, Role.SDR, args=failed_pk),
     "o/<slug:slug>/inbox/<int:pk>/messages/<int:message>/media/": Page({200}, {405}, Role.VIEWER, args=lead_pk),
     "o/<slug:slug>/inbox/<int:pk>/messages/<int:message>/media/retry/": Page({405}, {302}, Role.SDR, args=failed_pk),
+    # Knowledge
+    "o/<slug:slug>/knowledge/": Page({200}, {405}, Role.VIEWER),
+    "o/<slug:slug>/knowledge/new/<slug:sort>/": Page(
+        {200}, {302}, Role.ADMIN, args=lambda world, slug: {"sort": "faq"}, body=lambda world: NEW_DOCUMENT
+    ),
+    "o/<slug:slug>/knowledge/<int:pk>/": Page({200}, {405}, Role.VIEWER, args=row_pk),
+    "o/<slug:slug>/knowledge/<int:pk>/edit/": Page(
+        {200}, {302}, Role.ADMIN, args=row_pk, body=lambda world: NEW_DOCUMENT
+    ),
+    "o/<slug:slug>/knowledge/<int:pk>/reading/": Page({405}, {302}, Role.ADMIN, args=row_pk),
+    "o/<slug:slug>/knowledge/<int:pk>/removal/": Page({200}, {302}, Role.ADMIN, args=row_pk),
+    "o/<slug:slug>/knowledge/products/new/": Page({200}, {302}, Role.ADMIN, body=lambda world: NEW_PRODUCT),
+    "o/<slug:slug>/knowledge/products/<int:pk>/": Page(
+        {200}, {302}, Role.ADMIN, args=row_pk, body=lambda world: NEW_PRODUCT
+    ),
+    "o/<slug:slug>/knowledge/products/<int:pk>/removal/": Page({200}, {302}, Role.ADMIN, args=row_pk),
     # Numbers
     "o/<slug:slug>/numbers/": Page({200}, {405}, Role.VIEWER),
     "o/<slug:slug>/numbers/new/": Page({302}, {302}, Role.ADMIN),  # no server of the installation here
