@@ -50,6 +50,7 @@ COUNTERS = {
         Counter("job_claims", "Rows taken into work.", ["kind"]),
         Counter("shift_recoveries", "Times the chain of shifts had to be mended.", ["action"]),
         Counter("sdr_turns", "Moves of the AI that ended.", ["outcome"]),
+        Counter("sdr_finds_refused", "What a brain claimed to have found and was not written, by the reason.", ["why"]),
         Counter("sdr_sends", "Messages of ours, by what became of them.", ["outcome"]),
         Counter("sdr_number_changes", "Changes of a number's connection, by what it became.", ["state"]),
         Counter("sdr_gap_looks", "Looks for webhooks that were lost, by how they ended.", ["outcome"]),
