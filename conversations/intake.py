@@ -52,6 +52,7 @@ PARK_AGAIN = timedelta(seconds=10)
 PARK_LONGEST = timedelta(seconds=30)
 CONFIRMED_NEAR = timedelta(minutes=5)  # between our claim and the provider's time of the same message
 OPTED_OUT = "opt_out"  # what the confirmation of an opt-out is marked with
+FOLLOW_UP = "follow_up"  # and what is written to a silent lead (conversations.follow_ups)
 PREVIEW_CHARS = 120
 TEXT_CHARS = 70_000
 BY_ITSELF = (Message.Author.AI, Message.Author.SYSTEM)  # written by no person: what takeovers and switches withdraw
@@ -138,6 +139,10 @@ def receive_lead(
     conversation.first_lead_at = conversation.first_lead_at or received_at
     former = conversation.lifecycle
     fields += ["unread", "last_lead_at", "first_lead_at", *reopen(conversation, settings)]
+    if conversation.follow_up_step:
+        withdraw_follow_ups(conversation, why="lead_wrote")
+        conversation.follow_up_step = 0
+        fields.append("follow_up_step")
     if incoming.referral is not None and not contact.referral:
         contact.referral = asdict(incoming.referral)
         contact.save(update_fields=["referral"])
@@ -510,8 +515,8 @@ def apply_revoke(message: Message) -> None:
         return
     Correction.objects.create(message=message, former_text="", is_deletion=True)
     message.corrections.update(former_text="")  # deleted for everyone: the words go
-    message.text, message.deleted_at = "", timezone.now()
-    message.save(update_fields=["text", "deleted_at"])
+    message.text, message.transcript, message.deleted_at = "", "", timezone.now()
+    message.save(update_fields=["text", "transcript", "deleted_at"])
     if MediaAsset.objects.filter(message=message).update(
         state=MediaAsset.State.REFUSED, failure="deleted", file_name=""
     ):
@@ -683,6 +688,15 @@ def cancel_queued(conversation: Conversation, *, why: str) -> int:
     return conversation.messages.filter(
         author__in=BY_ITSELF, state__in=[Message.State.QUEUED, Message.State.DRAFT]
     ).update(state=Message.State.CANCELLED, failure=why)
+
+
+def withdraw_follow_ups(conversation: Conversation, *, why: str) -> None:
+    """What waits to be written to a silent lead is not wanted any more. The conversation must be locked."""
+    waiting = conversation.messages.filter(
+        author=Message.Author.SYSTEM, state__in=[Message.State.QUEUED, Message.State.DRAFT], extra__sort=FOLLOW_UP
+    )
+    if waiting.update(state=Message.State.CANCELLED, failure=why):
+        settle_need(conversation)
 
 
 def opt_out(contact: Contact, message: Message | None, *, person_id: int | None = None) -> None:

@@ -24,7 +24,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from conversations import intake, policy, rows, settings_of
+from conversations import follow_ups, intake, policy, rows, settings_of
 from conversations.events import record, updated
 from conversations.models import AgentVersion, Contact, Control, Conversation, EventName, MediaAsset, Message, Number
 from conversations.ports import Incoming, LinkState, MessageKind, Sent, Transport, Uncertain
@@ -150,6 +150,7 @@ class Wait(StrEnum):
     NUMBER = "waits_for_number"
     DAY = "waits_for_day"
     PACE = "waits_for_pace"
+    HOURS = "waits_for_hours"
     PERSON = "waits_for_person"
 
 
@@ -205,6 +206,8 @@ def claim_locked(conversation_id: int) -> Claim | Wait:
             return Wait.NOTHING
         if conversation.hold_until is not None and conversation.is_held:
             return wait(message, Wait.PERSON, until=conversation.hold_until)
+        if (opens := follow_ups.opens_at(message, agent, now)) is not None:
+            return wait(message, Wait.HOURS, until=opens)
         later = take_from_bucket(number, now, ZoneInfo(agent.time_zone))
         if later is not None:
             return wait(message, later[0], until=later[1])
@@ -414,6 +417,8 @@ def mark_sent(claim: Claim, sent: Sent) -> bool:
         conversation.save(update_fields=[name for name in fields if name != "seq"])
         if waits:
             updated(conversation, agent=claim.agent)
+            if message.author == Message.Author.AI:
+                follow_ups.plan(conversation, claim.agent)
         metrics.incr("sdr_sends", outcome="sent")
         has_more = conversation.messages.filter(state=Message.State.QUEUED).exists()
         if has_more:  # who came for it meanwhile found this one on the wire and went; and we may have lost our row

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from conversations import erasure, gaps, invariants, learning, lifecycle, links, media, sending, turns
+from conversations import erasure, follow_ups, gaps, invariants, learning, lifecycle, links, media, sending, turns
 from sdr.lib import jobs
 
 
@@ -41,6 +41,11 @@ def tend(work: jobs.Work) -> None:
 @jobs.kind("wake", slots=4, share=2)
 def wake(work: jobs.Work) -> None:
     sending.wake(int(work.ref))
+
+
+@jobs.kind(follow_ups.KIND, slots=8, share=4, policy=jobs.Policy(limit=timedelta(seconds=30)))
+def follow_up(work: jobs.Work) -> None:
+    follow_ups.look(int(work.ref))
 
 
 @jobs.kind("look", slots=4, share=2, policy=jobs.Policy(limit=timedelta(seconds=30)))

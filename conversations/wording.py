@@ -15,6 +15,8 @@ from conversations.policy import Silence
 from conversations.ports import Ack, MessageKind
 from conversations.qualification import SignalKey, Stage
 
+LONGEST_NAME_CHARS = 30
+
 NEEDS: dict[str, str | Promise] = {
     "lead_waiting": _("The lead waits for your answer"),
     "backlog": _("Came in while we were disconnected"),
@@ -75,6 +77,9 @@ FAILURES: dict[str, str | Promise] = {
     "refused_by_whatsapp": _("WhatsApp refused it."),
     "closed": _("The conversation was closed before it left."),
     "gave_up": _("It could not be sent in several tries."),
+    "lead_wrote": _("The lead wrote before it left."),
+    "heard_late": _("What the lead said in a voice note was understood only then."),
+    "waits_for_hours": _("It waits for business hours."),
     "waits_for_number": _("It waits: the number is not connected."),
     "waits_for_day": _("It waits for tomorrow: the number has sent as many messages as it may today."),
     "waits_for_pace": _("It waits a little: the number sends no faster, to be safe with WhatsApp."),
@@ -151,6 +156,38 @@ def opted_out(*, language: str) -> str:
         return gettext(
             "Understood: we will not write to you again. If you ever change your mind, write “I want to come back”."
         )
+
+
+def follow_up(own: str, *, step: int, is_last: bool, name: str, language: str) -> str:
+    """What a silent lead is written: the org's `own` words with {name} filled in, or ours, in their language.
+
+    In: `step`, 0 for the first; `name` as WhatsApp tells it, of which only a plain first name is used.
+    """
+    first = name.split(maxsplit=1)[0] if name.split() else ""
+    first = first if first.isalpha() and len(first) <= LONGEST_NAME_CHARS else ""
+    if own:
+        return " ".join(own.replace("{name}", first).split()).replace(" ,", ",").replace(" !", "!")
+    with translation.override(known(language)):
+        hello = gettext("Hi %(name)s!") % {"name": first} if first else gettext("Hi!")
+        if step == 0:
+            text = gettext("Did you get to see my last message? When it suits you, we go on from there.")
+        elif is_last:
+            text = gettext("I do not want to bother you, so this is my last reminder. To go on, just write here.")
+        else:
+            text = gettext("Shall we go on with our talk? I am here when it suits you.")
+        return f"{hello} {text}"
+
+
+def satisfaction(*, language: str) -> str:
+    """What a lead is asked once at the end."""
+    with translation.override(known(language)):
+        return gettext("To close: from 1 to 5, how would you rate this conversation? 5 is the best.")
+
+
+def rated(*, language: str) -> str:
+    """Thanks for a rating."""
+    with translation.override(known(language)):
+        return gettext("Thank you for the rating!")
 
 
 def moment(at: datetime, time_zone: str) -> str:
