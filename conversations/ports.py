@@ -357,6 +357,7 @@ class Persona:
     """Whom a brain speaks for: an agent version's settings as plain values (PRODUCT 2's table)."""
 
     name: str = ""
+    language: str = ""  # its questions and answers to objections are written in
     personality: str = "consultative"
     instructions: str = ""
     questions: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by stage

@@ -53,6 +53,7 @@ def persona(agent: AgentVersion) -> Persona:
     """An agent version's settings as plain values."""
     return Persona(
         name=agent.name,
+        language=agent.language,
         personality=agent.personality,
         instructions=agent.instructions,
         questions=agent.questions,

@@ -159,7 +159,8 @@ class _Talk:
                 return _quoted(snippet), (snippet.id,), ""
             return self.say("unknown"), (), "unknown_answer"
         if reading.intent == "objection":
-            return reading.objection or self.say("objection"), (), ""
+            own = reading.objection if self._speaks_as_written() else ""
+            return own or self.say("objection"), (), ""
         if reading.intent == "greeting" or self.context.is_first_reply:
             return "", (), ""
         stages = {find.stage for find in reading.finds if isinstance(find, AnswerFound)}
@@ -179,7 +180,7 @@ class _Talk:
         if told >= FACT_AFTER_ANSWERS and (fact := self._fact_question(asked, told)) is not None:
             return fact
         for stage in open_stages:
-            own = tuple(persona.questions.get(stage, ()))
+            own = tuple(persona.questions.get(stage, ())) if self._speaks_as_written() else ()
             for text in (*own, *wording.questions(self.language, stage)):
                 if not any(fold(text) in said or said in fold(text) for said in asked if said):
                     return Asked(stage, text)
@@ -211,7 +212,7 @@ class _Talk:
             signals={key: 0 for key, is_true in signals.items() if is_true},
             facts=dict(known.facts) | {find.key: find.value for find in finds if isinstance(find, FactFound)},
         )
-        return judge(counts, self.context.persona.rules).qualified
+        return known.is_qualified or judge(counts, self.context.persona.rules).qualified
 
     def _counts(self) -> Mapping[str, int]:
         counts: dict[str, int] = {}
@@ -255,6 +256,10 @@ class _Talk:
     def _back(self) -> str:
         when = self.context.back_at
         return self.say("back", when=in_words(when, self.context.now, self.language)) if when else ""
+
+    def _speaks_as_written(self) -> bool:
+        """Whether the lead is answered in the language the org wrote its own words in."""
+        return self.context.persona.language in {"", self.language}
 
     def _spoken(self) -> str:
         return self.language if self.language in wording.SAY else "pt-br"

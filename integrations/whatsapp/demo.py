@@ -28,9 +28,34 @@ LOOK_SECONDS = 0.1
 JWT_KEY_BYTES = 32
 DISCLOSURE = "Olá! Sou a assistente virtual da Aurora Solar. Se preferir falar com uma pessoa, é só pedir."
 BUSINESS = "A Aurora Solar vende e instala painéis solares em casas e empresas de Campinas e região."
+QUESTIONS = {
+    "situation": [
+        "É para casa ou para empresa?",
+        "Quanto vem a conta de luz por mês, mais ou menos?",
+        "O imóvel é próprio e o telhado está livre?",
+        "Como vocês lidam hoje com o gasto de energia?",
+    ],
+    "problem": ["O que mais incomoda na conta de luz hoje?", "Tem sofrido com aumento ou com queda de energia?"],
+    "implication": [
+        "O que esse gasto acaba impedindo vocês de fazer?",
+        "Se continuar subindo assim, que efeito tem no ano de vocês?",
+    ],
+    "need_payoff": [
+        "Se a conta caísse quase toda, o que mudaria para vocês?",
+        "O que faria o investimento valer a pena para você?",
+    ],
+}
+OBJECTIONS = [
+    {
+        "about": "caro preço investimento",
+        "answer": "Entendo. Dá para financiar, e a parcela costuma ser comparada com a conta de luz de hoje.",
+    },
+    {"about": "pensar depois", "answer": "Claro, é uma decisão de anos e merece calma."},
+]
 AGENT = {  # quick, so that whoever tries it does not wait
     "batching_seconds": 1.5, "cooldown_seconds": 1, "typing_per_character": 0.01, "typing_longest": 1.5,
-    "disclosure": DISCLOSURE, "business": BUSINESS, "language": "pt-br",
+    "disclosure": DISCLOSURE, "business": BUSINESS, "language": "pt-br", "name": "Lia", "questions": QUESTIONS,
+    "objections": OBJECTIONS,
 }  # fmt: skip
 
 
