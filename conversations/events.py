@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import connection
 
-from conversations import settings_of
+from conversations import rows, settings_of
 from conversations.models import AgentVersion, Conversation, Event, EventName, Qualification
 from conversations.qualification import Stage
 from conversations.signals import event_recorded
@@ -71,7 +71,7 @@ def stage_of(conversation: Conversation) -> str:
 
 def standing(conversation: Conversation, agent: AgentVersion | None = None) -> dict[str, Any]:
     """How a conversation stands: stage, score, threshold, qualified, owner, lifecycle."""
-    kept = Qualification.objects.filter(conversation=conversation).first()
+    kept = rows.first(Qualification, "WHERE t.conversation_id = %s", [conversation.pk])
     agent = agent or settings_of.number(conversation.number)
     return {
         "stage": kept.stage if kept else Stage.SITUATION.value,

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import F, Max, Q
+from django.db.models import F, Max
 from django.utils import timezone
 
 from conversations import erasure, evidence, links, policy, rows, settings_of, wording
@@ -100,7 +100,7 @@ def handle(number: Number, event: Event, *, received_at: datetime, is_recovered:
 
 def receive(number: Number, incoming: Incoming, *, received_at: datetime, is_recovered: bool = False) -> Message | None:
     """Store a message once. Out: the message, or None for one we had, also if it was erased."""
-    if Message.objects.filter(number=number, provider_id=incoming.provider_id).exists():
+    if is_stored(number, incoming.provider_id):
         return None
     try:
         contact = identify(incoming.chat, name=incoming.sender_name, said_at=incoming.sent_at, from_us=incoming.from_us)
@@ -109,11 +109,15 @@ def receive(number: Number, incoming: Incoming, *, received_at: datetime, is_rec
     if incoming.kind == MessageKind.TEXT and policy.asks_to_stop(incoming.text):
         lock_all(contact)  # an opt-out locks them all: in their order, before any is locked alone
     conversation = converse(contact, number, incoming.chat.jid)
-    if Message.objects.filter(number=number, provider_id=incoming.provider_id).exists():
+    if is_stored(number, incoming.provider_id):
         return None  # came in while we waited for the lock
     if incoming.from_us:
         return receive_own(number, conversation, incoming, received_at=received_at, is_recovered=is_recovered)
     return receive_lead(number, contact, conversation, incoming, received_at=received_at, is_recovered=is_recovered)
+
+
+def is_stored(number: Number, provider_id: str) -> bool:
+    return rows.exists(Message, "t.number_id = %s AND t.provider_id = %s", [number.pk, provider_id])
 
 
 def receive_lead(
@@ -157,7 +161,7 @@ def receive_lead(
         conversation.needs_person_since = conversation.needs_person_since or now
         conversation.needs_reason = conversation.needs_reason or "lead_waiting"
         fields += ["needs_person_since", "needs_reason"]
-    conversation.save(update_fields=fields)
+    rows.update(conversation, fields)
     record(
         conversation, EventName.MESSAGE_RECEIVED, message_id=message.pk,
         providerMessageId=incoming.provider_id, number=number.pk, kind=incoming.kind, recovered=is_recovered,
@@ -242,7 +246,7 @@ def identify(chat: ChatAddress, *, name: str = "", said_at: datetime | None = No
     while True:
         known = aliases_of(names) or introduce(chat, names, said_at, from_us=from_us)
         ids = set(known.values())
-        contacts = list(Contact.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk"))
+        contacts = rows.fetch(Contact, "WHERE t.id = ANY(%s) ORDER BY t.id FOR NO KEY UPDATE", [list(ids)])
         known = aliases_of(names)
         if contacts and set(known.values()) == ids:
             break  # else they were merged, or erased, while we waited for them
@@ -289,10 +293,13 @@ def introduce(
 
 def aliases_of(names: list[tuple[str, str]]) -> dict[tuple[str, str], int]:
     """Which contact has which of these names."""
-    wanted = Q()
-    for sort, value in names:
-        wanted |= Q(sort=sort, value=value)
-    return {(alias.sort, alias.value): alias.contact_id for alias in Alias.objects.filter(wanted)}
+    condition = " OR ".join(["(sort = %s AND value = %s)"] * len(names))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT sort, value, contact_id FROM conversations_alias WHERE {condition}",  # noqa: S608  # ours
+            [text for name in names for text in name],
+        )
+        return {(sort, value): contact_id for sort, value, contact_id in cursor.fetchall()}
 
 
 def add_aliases(contact: Contact, names: list[tuple[str, str]]) -> None:
@@ -360,13 +367,15 @@ def absorb(ours: Conversation, theirs: Conversation) -> None:
 
 def converse(contact: Contact, number: Number, jid: str) -> Conversation:
     """The conversation with the contact on the number, made if new; its row is locked and knows where replies go."""
-    theirs = Conversation.objects.select_for_update().filter(contact=contact, number=number)
-    conversation = theirs.first()
+    theirs, key = "WHERE t.contact_id = %s AND t.number_id = %s FOR UPDATE", [contact.pk, number.pk]
+    conversation = rows.first(Conversation, theirs, key)
     if conversation is None:
         Conversation.objects.bulk_create(
             [Conversation(contact=contact, number=number, reply_jid=jid)], ignore_conflicts=True
         )
-        conversation = theirs.get()
+        conversation = rows.first(Conversation, theirs, key)
+    if conversation is None:
+        raise Conversation.DoesNotExist
     if conversation.seq == 0:  # new: from now on the clock is looked at
         want_tending(conversation)
     if conversation.reply_jid != jid:
@@ -387,13 +396,14 @@ def store(
     is_backlog: bool,
 ) -> Message:
     """The message and its file's place, with the next arrival number of the (locked) conversation."""
-    message = Message.objects.create(
+    message = Message(
         conversation=conversation, number=number, author=author, state=state, seq=conversation.next_seq(),
         provider_id=incoming.provider_id, kind=incoming.kind, type_name=incoming.type_name[:60],
         text=incoming.text[:TEXT_CHARS], quoted_id=incoming.quoted_id[:120],
         extra={**incoming.extra, **({"choice": incoming.choice} if incoming.choice else {})},
         sent_at=incoming.sent_at, is_recovered=is_recovered, is_backlog=is_backlog,
     )  # fmt: skip
+    rows.insert(message)
     media = incoming.media
     if media is not None:
         asset = MediaAsset.objects.create(
@@ -417,6 +427,8 @@ def touch(conversation: Conversation, message: Message, *, at: datetime) -> list
 
 def apply_to_message(number: Number, news: Edit | Revoke | StatusUpdate | Reaction) -> None:
     """News about a message; kept until it arrives when it has not."""
+    if isinstance(news, StatusUpdate) and tick(number, news):
+        return
     target = Message.objects.filter(number=number, provider_id=news.target_id).only("conversation_id").first()
     if target is None:
         await_arrival(number.pk, news.target_id)
@@ -429,13 +441,33 @@ def apply_to_message(number: Number, news: Edit | Revoke | StatusUpdate | Reacti
     apply_news(message, SORTS[type(news)], packed(news))
 
 
+# The message alone is locked, and nothing after it, so its conversation need not be.
+TICK = """
+UPDATE conversations_message SET ack = %(rank)s
+WHERE number_id = %(number)s AND provider_id = %(target)s AND ack < %(rank)s AND author <> %(lead)s
+"""
+
+
+def tick(number: Number, news: StatusUpdate) -> bool:
+    """Sent, delivered, read or played, news to a message of ours: one statement. Out: False when it was none."""
+    if news.ack is Ack.ERROR:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(TICK, {
+            "lead": Message.Author.LEAD.value, "rank": news.ack.rank, "number": number.pk, "target": news.target_id,
+        })  # fmt: skip
+        return bool(cursor.rowcount)
+
+
 def apply_pending(message: Message) -> bool:
     """What had come before its message, in the order it came. The message must be stored under its id already.
 
     Out: whether there was something, so that the conversation's row may be another.
     """
     await_arrival(message.number_id, message.provider_id or "")
-    waiting = list(Pending.objects.filter(number=message.number_id, target_id=message.provider_id).order_by("pk"))
+    waiting = rows.fetch(
+        Pending, "WHERE t.number_id = %s AND t.target_id = %s ORDER BY t.id", [message.number_id, message.provider_id]
+    )
     for one in waiting:
         apply_news(message, one.sort, one.data)
         one.delete()
@@ -627,7 +659,7 @@ def bind(message: Message, conversation: Conversation, *, provider_id: str, sent
     message.provider_id, message.state, message.failure = provider_id, Message.State.SENT, ""
     message.sent_at = sent_at or message.sent_at or timezone.now()
     message.ack = max(message.ack, Ack.PENDING.rank)
-    message.save(update_fields=["provider_id", "state", "failure", "sent_at", "ack"])
+    rows.update(message, ["provider_id", "state", "failure", "sent_at", "ack"])
     if apply_pending(message):
         conversation.refresh_from_db()
     record(conversation, EventName.MESSAGE_SENT, message_id=message.pk, providerMessageId=provider_id)

@@ -182,7 +182,10 @@ def claim_locked(conversation_id: int) -> Claim | Wait:
     conversation = lock_share(conversation_id)
     if conversation is None or on_the_wire(conversation):
         return Wait.NOTHING
-    message = conversation.messages.select_for_update().filter(state=Message.State.QUEUED).order_by("seq").first()
+    message = rows.first(
+        Message, "WHERE t.conversation_id = %s AND t.state = %s ORDER BY t.seq LIMIT 1 FOR UPDATE",
+        [conversation.pk, Message.State.QUEUED.value],
+    )  # fmt: skip
     if message is None or on_the_wire(conversation):
         # Asked again: whoever else had the share lock may have claimed one while we waited for it.
         return Wait.NOTHING
@@ -213,7 +216,7 @@ def claim_locked(conversation_id: int) -> Claim | Wait:
             return wait(message, later[0], until=later[1])
     message.state, message.claimed_at, message.attempts = Message.State.SENDING, now, message.attempts + 1
     message.failure = ""
-    message.save(update_fields=["state", "claimed_at", "attempts", "failure"])
+    rows.update(message, ["state", "claimed_at", "attempts", "failure"])
     typing = timedelta()
     if by_itself:
         typing = policy.typing_time(
@@ -261,26 +264,29 @@ def verdict_after(message: Message) -> timedelta:
 
 def lock_share(conversation_id: int) -> Conversation | None:
     """The conversation and the org's red switch, read under share locks: a takeover or a pause waits, or is seen."""
-    rows = Conversation.objects.raw(
-        "SELECT * FROM conversations_conversation WHERE id = %s FOR SHARE", [conversation_id]
-    )
-    return next(iter(rows), None)
+    return rows.first(Conversation, "WHERE t.id = %s FOR SHARE", [conversation_id])
 
 
 def is_paused() -> bool:
-    return any(
-        row.paused_at is not None for row in Control.objects.raw("SELECT * FROM conversations_control FOR SHARE")
-    )
+    return any(row.paused_at is not None for row in rows.fetch(Control, "FOR SHARE", []))
 
 
 def on_the_wire(conversation: Conversation) -> bool:
     """One is being sent, or nobody knows whether it was: nothing else leaves meanwhile."""
-    return conversation.messages.filter(state__in=[Message.State.SENDING, Message.State.UNKNOWN]).exists()
+    return has_any(conversation, Message.State.SENDING, Message.State.UNKNOWN)
+
+
+def has_any(conversation: Conversation, *states: Message.State) -> bool:
+    """Whether a message of the conversation is in one of these states."""
+    values = [conversation.pk, [state.value for state in states]]
+    return rows.exists(Message, "t.conversation_id = %s AND t.state = ANY(%s)", values)
 
 
 def may_leave(conversation: Conversation, message: Message) -> bool:
     """An AI message leaves only while the AI owns the conversation it was written for."""
-    contact = Contact.objects.get(pk=conversation.contact_id)
+    contact = rows.first(Contact, "WHERE t.id = %s", [conversation.contact_id])
+    if contact is None:
+        raise Contact.DoesNotExist
     confirms = message.extra.get("sort") == intake.OPTED_OUT and not (contact.blocked_at or contact.ignored_as)
     return (
         conversation.owner == Conversation.Owner.AI
@@ -414,13 +420,13 @@ def mark_sent(claim: Claim, sent: Sent) -> bool:
             fields.append("lifecycle")
         if conversation.needs_reason == "daily_cap":
             intake.settle_need(conversation)
-        conversation.save(update_fields=[name for name in fields if name != "seq"])
+        rows.update(conversation, [name for name in fields if name != "seq"])
         if waits:
             updated(conversation, agent=claim.agent)
             if message.author == Message.Author.AI:
                 follow_ups.plan(conversation, claim.agent)
         metrics.incr("sdr_sends", outcome="sent")
-        has_more = conversation.messages.filter(state=Message.State.QUEUED).exists()
+        has_more = has_any(conversation, Message.State.QUEUED)
         if has_more:  # who came for it meanwhile found this one on the wire and went; and we may have lost our row
             intake.want("send", conversation.pk)
         return has_more
@@ -509,17 +515,16 @@ def ours(claim: Claim, *states: Message.State) -> Message | None:
 
     Lock order: the conversation first.
     """
-    known = Message.objects.filter(pk=claim.message_id).only("conversation_id").first()
-    if known is None:
-        return None
-    conversation = rows.conversation_locked(known.conversation_id)
+    conversation = rows.first(
+        Conversation, "WHERE t.id = (SELECT conversation_id FROM conversations_message WHERE id = %s) FOR UPDATE",
+        [claim.message_id],
+    )  # fmt: skip
     if conversation is None:  # erased, or merged into another, meanwhile
         return None
-    message = (
-        Message.objects.select_for_update()
-        .filter(pk=claim.message_id, attempts=claim.attempt, state__in=states)
-        .first()
-    )
+    message = rows.first(
+        Message, "WHERE t.id = %s AND t.attempts = %s AND t.state = ANY(%s) FOR UPDATE",
+        [claim.message_id, claim.attempt, [state.value for state in states]],
+    )  # fmt: skip
     if message is not None:
         message.conversation = conversation
     return message
