@@ -1,7 +1,8 @@
 """Linear models over hashed features: the same features when fitted (`training/`) and when used.
 
 A row is a lead's words and the agent's question before. Features are hashed into `BUCKETS`; every head ("intent",
-"opt_out", "stage:problem", …) is a column or several of one 8-bit matrix with a scale and a bias per column.
+"opt_out", "stage:problem", …) is a column or several of one 8-bit matrix with a scale and a bias per column. `counting` are two
+small models over what the stage head says of a turn's pieces.
 """
 
 import json
@@ -61,9 +62,11 @@ class Model:
         biases: NDArray[np.float32],
         rarity: NDArray[np.float16],
         thresholds: Mapping[str, float],
+        counting: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         self.heads = dict(heads)
         self.thresholds = dict(thresholds)
+        self.counting = {name: tuple(weights) for name, weights in (counting or {}).items()}
         self._weights, self._scales, self._biases, self._rarity = weights, scales, biases, rarity
 
     @classmethod
@@ -82,6 +85,7 @@ class Model:
                 biases=stored["biases"],
                 rarity=rarity,
                 thresholds=about["thresholds"],
+                counting=about["counting"],
             )
 
     def arrays(self) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32], NDArray[np.float16]]:
@@ -103,6 +107,12 @@ class Model:
             powers = np.exp(columns - columns.max())
             answers[name] = dict(zip(head.labels, (powers / powers.sum()).tolist(), strict=True))
         return answers
+
+    def chance_of(self, name: str, features: Sequence[float]) -> float:
+        """Probability that a turn gives "one" answer of a stage, or "two" (`stages.View`). Raises KeyError if not fitted."""
+        *weights, bias = self.counting[name]
+        raw = sum(weight * value for weight, value in zip(weights, features, strict=True)) + bias
+        return 1.0 / (1.0 + math.exp(-min(max(raw, -30.0), 30.0)))
 
 
 @lru_cache(maxsize=1)

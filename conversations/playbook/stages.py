@@ -1,26 +1,31 @@
 """Which stages of SPIN a lead's words answer, with the words (evals/README, "Answers"). Pure.
 
-A text is cut into sentences and, where each part says something of its own, into clauses; every piece is judged with
-the agent's question as context. One statement counts once, also when it is said again in other words.
+A turn is read as a whole, by sentences, and by clauses. What the model makes of these views says, per stage, how likely
+one answer is, and how likely two (`Model.counting`); the clearest pieces are quoted. One statement counts once, also
+when it is said again in other words.
 """
 
+import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from conversations.playbook.lexicon import concepts
 from conversations.playbook.model import Model
 from conversations.playbook.text import Segment, sentences, tokens
+from conversations.qualification import STAGES, Stage
 
 NONE = "none"
-NONE_WEIGHT = 0.3  # of the label "none": the model, fitted on many unlike texts, says it too often
-SURE = 0.4  # share of a stage among the labels for a whole sentence to count
-SURE_OF_A_CLAUSE = 0.6  # the same for a part of a sentence
-SURE_OF_THE_SAME = 0.35  # for a part that says what the whole sentence does
+SURE_OF_ONE = 0.3  # probability of an answer from which it counts: a stage missed costs a lead 12.5 points or more
+SURE_OF_TWO = 0.12  # the same for a second one in the same turn
 SAME_SHARE = 0.6  # share of the shorter statement's content words that makes it the same
 CLAUSE = re.compile(r"\s*[,;:]\s+|\s+(?:e|y|and|mas|but|pero|ai|aí|só que)\s+|\s+[-–]\s+")
+JOINS = re.compile(r"\b(?:e|y|and|além|ademas|además|also|também)\b")
 SHORTEST_CLAUSE_WORDS = 2
 CONTENT_LENGTH = 4  # letters; shorter words are grammar
+MOST_SENTENCES = 24  # of a turn that are read
+LEAST_SHARE = 1e-4  # probabilities are kept this far from 0 and 1
+NO_PIECE = -9.0  # log-odds that stand for a piece there is not
 
 
 @dataclass(frozen=True)
@@ -34,14 +39,61 @@ class StageAnswer:
     confidence: float
 
 
+@dataclass(frozen=True)
+class Piece:
+    """A sentence or clause, and what the model makes of it: stage (and "none") -> probability."""
+
+    segment: Segment
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class View:
+    """All that is weighed for one stage: numbers for `Model.counting`, and the pieces that would be quoted."""
+
+    features: tuple[float, ...]
+    quotes: tuple[Piece, ...]  # the clearest first; the second says something else
+
+
 def answers(text: str, question: str, model: Model) -> list[StageAnswer]:
-    """The distinct statements of a text that count, in order."""
+    """The distinct statements of a turn that count, at most two a stage, in the order of the text."""
     found: list[StageAnswer] = []
-    for sentence in sentences(text):
-        for answer in _of_sentence(sentence, question, model):
-            if not any(same_statement(answer.text, other.text) for other in found if other.stage == answer.stage):
-                found.append(answer)
-    return found
+    for stage, view in views(text, question, model).items():
+        if not view.quotes or (one := model.chance_of("one", view.features)) < SURE_OF_ONE:
+            continue
+        if stage == Stage.NEED_PAYOFF and not content(view.quotes[0].segment.text):
+            continue  # a bare yes to "would it help?" names no benefit
+        two = model.chance_of("two", view.features) if len(view.quotes) > 1 else 0.0
+        if two < SURE_OF_TWO:
+            found.append(_quoted(stage, view.quotes[0], one))
+            continue
+        found += [_quoted(stage, view.quotes[0], one), _quoted(stage, view.quotes[1], max(two, SURE_OF_ONE))]
+    return sorted(found, key=lambda answer: (answer.start, answer.end))
+
+
+def views(text: str, question: str, model: Model) -> dict[str, View]:
+    """Stage -> what speaks for answers to it."""
+    whole = model.scores(text, question)["stage"]
+    cut = sentences(text)[:MOST_SENTENCES]
+    read = [Piece(one, whole if len(cut) == 1 else model.scores(one.text, question)["stage"]) for one in cut]
+    parts: list[Piece] = []
+    for sentence in read:
+        clauses = list(_clauses(sentence.segment))
+        if len(clauses) > 1:
+            parts += [Piece(clause, model.scores(clause.text, question)["stage"]) for clause in clauses]
+        else:
+            parts.append(sentence)
+    shape = (
+        float(len(read) > 1),
+        float(len(parts) > 1),
+        float(len(parts) > 2),
+        math.log1p(len(text.split())),
+        float("?" in question),
+        float(not question),
+        math.log1p(text.count("\n")),
+        float(bool(JOINS.search(text.lower()))),
+    )
+    return {str(stage): _view(str(stage), whole, read, parts=parts, shape=shape) for stage in STAGES}
 
 
 def same_statement(first: str, second: str) -> bool:
@@ -62,31 +114,52 @@ def content(text: str) -> frozenset[str]:
     )
 
 
-def _of_sentence(sentence: Segment, question: str, model: Model) -> Iterator[StageAnswer]:
-    stage, sure = _best(model.scores(sentence.text, question)["stage"])
-    clauses = list(_clauses(sentence))
-    judged = (
-        [(clause, *_best(model.scores(clause.text, question)["stage"])) for clause in clauses]
-        if len(clauses) > 1
-        else []
+def _view(
+    stage: str,
+    whole: Mapping[str, float],
+    read: Sequence[Piece],
+    *,
+    parts: Sequence[Piece],
+    shape: Sequence[float],
+) -> View:
+    clearest = sorted((_log_odds(piece.scores[stage]) for piece in read), reverse=True)
+    ranked = sorted(parts, key=lambda piece: -piece.scores[stage])
+    first = ranked[0] if ranked else None
+    second = next((p for p in ranked[1:] if not same_statement(p.segment.text, ranked[0].segment.text)), None)
+    of_first = _log_odds(first.scores[stage]) if first else NO_PIECE
+    of_second = _log_odds(second.scores[stage]) if second else NO_PIECE
+    features = (
+        _log_odds(whole[stage]),
+        _log_odds(whole[NONE]),
+        _log_odds(max(whole[str(other)] for other in STAGES if other != stage)),
+        clearest[0] if clearest else NO_PIECE,
+        clearest[1] if len(clearest) > 1 else NO_PIECE,
+        of_first,
+        of_second,
+        _log_odds(first.scores[NONE]) if first else -NO_PIECE,
+        _log_odds(second.scores[NONE]) if second else -NO_PIECE,
+        float(second is None),
+        min(of_first, of_second),
+        math.log1p(len(second.segment.text.split()) if second else 0),
+        *(float(stage == other) for other in STAGES[:-1]),
+        *shape,
     )
-    telling = [
-        (clause, kind, p)
-        for clause, kind, p in judged
-        if kind != NONE and p >= (SURE_OF_THE_SAME if kind == stage else SURE_OF_A_CLAUSE)
-    ]
-    if len(telling) > 1:
-        for clause, kind, p in telling:
-            yield StageAnswer(kind, clause.start, clause.end, clause.text, p)
-        return
-    if stage != NONE and sure >= SURE:
-        yield StageAnswer(stage, sentence.start, sentence.end, sentence.text, sure)
+    if first is None:
+        return View(features, ())
+    if second is not None:
+        return View(features, (first, second))
+    sentence = max(read, key=lambda piece: piece.scores[stage])
+    return View(features, (sentence,))
 
 
-def _best(scores: dict[str, float]) -> tuple[str, float]:
-    weighed = {name: score * (NONE_WEIGHT if name == NONE else 1.0) for name, score in scores.items()}
-    label = max(weighed, key=lambda name: weighed[name])
-    return label, weighed[label] / sum(weighed.values())
+def _quoted(stage: str, piece: Piece, sure: float) -> StageAnswer:
+    segment = piece.segment
+    return StageAnswer(stage, segment.start, segment.end, segment.text, round(sure, 3))
+
+
+def _log_odds(share: float) -> float:
+    kept = min(max(share, LEAST_SHARE), 1.0 - LEAST_SHARE)
+    return math.log(kept / (1.0 - kept))
 
 
 def _clauses(sentence: Segment) -> Iterable[Segment]:

@@ -1,4 +1,4 @@
-"""Labelled rows to fit and to measure with: the files of tests/evals, and the phrases of `phrases/`."""
+"""Labelled rows to fit and to measure with: the files of tests/evals, and what was written for training in `lines/`."""
 
 import json
 from collections.abc import Iterator
@@ -14,6 +14,8 @@ FILES = (
     *("consent", "messages", "slots", "injection", "examples"),
     *("more/consent", "more/messages", "more/slots", "more/segments_pt", "more/segments_mixed"),
 )
+LINES = Path(__file__).parent / "lines"
+SIGNALS = ("budget", "urgency", "decision_maker")
 RUN_WORDS = 5  # so many words in a row that are the same count as copied
 
 
@@ -28,6 +30,8 @@ class Example:
     text: str
     labels: dict[str, str] = field(default_factory=dict)
     implied: dict[str, str] = field(default_factory=dict)  # follows from the labels; trained on, never measured
+    answers: tuple[str, ...] | None = None  # the stages it gives answers for, repeated if two; None where not labelled
+    facts: dict[str, Any] | None = None
     weight: float = 1.0
 
 
@@ -63,7 +67,39 @@ def _examples(file: str) -> Iterator[Example]:
             labels["person_type"] = expect["facts"].get("person_type", "none")
         if language:
             labels["language"] = language
-        yield Example(file, row["id"], language, question, text, labels, _implied(labels))
+        answers = tuple(expect["answers"]) if "stage" in labels else None
+        facts = expect.get("facts") if "text" in row else None
+        yield Example(file, row["id"], language, question, text, labels, _implied(labels), answers, facts)
+
+
+def lines() -> dict[str, list[Example]]:
+    """What authors wrote who have not seen the evaluation files, by file: "lines/<name>" -> rows.
+
+    A line that says five words in a row as an evaluation file does is left out, as in `phrases.examples`.
+    """
+    known = known_runs()
+    files: dict[str, list[Example]] = {}
+    for path in sorted(LINES.glob("*.jsonl")):
+        file = f"lines/{path.stem}"
+        files[file] = []
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
+            row = json.loads(line)
+            question = row["context_question"] or ""
+            if any(run in known for run in (*runs(row["text"]), *runs(question))):
+                continue
+            labels = {
+                "intent": row["intent"],
+                "opt_out": _yes(row["opt_out"]),
+                "wants_human": _yes(row["wants_human"]),
+                "stage": row["answers"][0] if row["answers"] else "none",
+                "person_type": row["facts"].get("person_type", "none"),
+                "language": row["language"],
+                **{signal: _yes(row["signals"].get(signal, False)) for signal in SIGNALS},
+            }
+            stages, facts = tuple(row["answers"]), row["facts"]
+            example = Example(file, str(number), row["language"], question, row["text"], labels, {}, stages, facts)
+            files[file].append(example)
+    return files
 
 
 def _implied(labels: dict[str, str]) -> dict[str, str]:

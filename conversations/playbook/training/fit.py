@@ -1,7 +1,7 @@
 """Fit the heads on examples, and write the weights. Development only: scikit-learn is not there at run time."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,11 @@ def matrix(given: Sequence[Example]) -> csr_matrix:
 
 
 def fit(
-    given: Sequence[Example], *, heads: Sequence[str] | None = None, thresholds: dict[str, float] | None = None
+    given: Sequence[Example],
+    *,
+    heads: Sequence[str] | None = None,
+    thresholds: dict[str, float] | None = None,
+    counting: Mapping[str, Sequence[float]] | None = None,
 ) -> Model:
     """A model of every head the examples label (or of `heads`)."""
     plain = matrix(given)
@@ -95,6 +99,7 @@ def fit(
         biases=np.array(biases, dtype=np.float32),
         rarity=rarity,
         thresholds=thresholds or {},
+        counting=counting,
     )
 
 
@@ -105,6 +110,7 @@ def save(model: Model, path: Path) -> int:
     about = {
         "heads": {name: {"labels": list(head.labels), "first": head.first} for name, head in model.heads.items()},
         "thresholds": model.thresholds,
+        "counting": model.counting,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(
