@@ -5,8 +5,7 @@ from uuid import uuid4
 
 from conversations.models import Number
 from conversations.ports import Context, Decision, Sent
-
-SECONDS = 1.0
+from tests.bench.harness import BRAIN_SECONDS
 
 
 class InstantBrain:
@@ -22,7 +21,7 @@ class SlowBrain(InstantBrain):
     """Waits as long as a model does."""
 
     async def decide(self, context: Context) -> Decision:
-        await asyncio.sleep(SECONDS)
+        await asyncio.sleep(BRAIN_SECONDS)
         return await super().decide(context)
 
 

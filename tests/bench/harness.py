@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 
 READY_SECONDS = 30
+BRAIN_SECONDS = 1.0  # how long `tests.bench.brain.SlowBrain` thinks
 
 
 @contextmanager

@@ -21,8 +21,9 @@ from typing import Any
 import psutil
 
 from integrations.whatsapp.standin import Author, Options, Standin
-from tests.bench import brain, steps
+from tests.bench import steps
 from tests.bench.harness import (
+    BRAIN_SECONDS,
     bench_database,
     cpu_seconds,
     family,
@@ -228,7 +229,7 @@ def check_each_answered_once(crowd: Crowd) -> None:
 
 def report(rate: float, *, busy: list[float], calm: list[float], before: Costs, after: Costs) -> None:
     heading(f"Replies: {LEADS} leads over {NUMBERS} numbers of {ORGS} orgs, {SECONDS:.0f} s", COMMAND)
-    waited = BATCHING_SECONDS + brain.SECONDS
+    waited = BATCHING_SECONDS + BRAIN_SECONDS
     overheads = [seconds - waited for seconds in calm]
     took = sorted(busy)
     print(
