@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 from django.utils import timezone
 
-from conversations import evidence, knowledge, policy
+from conversations import costs, evidence, knowledge, policy
 from conversations.models import AgentVersion, Answer, Contact, Conversation, Message, Qualification, Signal
 from conversations.ports import Asked, Context, Known, KnownAnswer, Line, Persona
 from conversations.qualification import Stage
@@ -41,6 +41,8 @@ def context(conversation: Conversation, contact: Contact, agent: AgentVersion) -
         contact_name=contact.name,
         now=timezone.now().astimezone(ZoneInfo(agent.time_zone)),
         conversation_id=conversation.pk,
+        org=connection.schema_name,  # type: ignore[attr-defined]
+        seconds=agent.turn_timeout_seconds,
     )  # fmt: skip
 
 
@@ -82,6 +84,7 @@ def inform(context: Context, agent: AgentVersion) -> Context:
         snippets=knowledge.snippets_for(newest_words(context), language=context.language, limit=SNIPPETS),
         offers=knowledge.offers(),
         back_at=opening.astimezone(now.tzinfo) if opening is not None else None,
+        is_over_budget=costs.is_over_budget(agent, now=now),
     )
 
 

@@ -14,7 +14,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from conversations import evidence, intake, notices, policy, rows, settings_of, transcript, vetting, wording
+from conversations import costs, evidence, intake, notices, policy, rows, settings_of, transcript, vetting, wording
 from conversations.events import record, stage_of
 from conversations.models import (
     AgentVersion,
@@ -323,6 +323,7 @@ def apply(opened: Opened, decision: Decision) -> bool:
         turn = Turn.objects.select_for_update().filter(pk=opened.turn_id).first()
         if conversation is None or turn is None:
             return False
+        costs.record(turn, decision.uses)  # also of what is not said: it was paid for
         if turn.state != Turn.State.OPEN:
             return False
         if turn.attempt_token != opened.token:

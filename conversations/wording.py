@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations.models import AgentVersion, Conversation, Message
+from conversations.models import AgentVersion, Conversation, MediaAsset, Message
 from conversations.policy import Silence
 from conversations.ports import Ack, MessageKind
 from conversations.qualification import SignalKey, Stage
@@ -47,6 +47,7 @@ NEEDS: dict[str, str | Promise] = {
     "hostile": _("The lead is upset"),
     "talk_complete": _("The AI has asked all it had to ask"),
     "unknown_answer": _("The lead asked something the AI has no answer to"),
+    "model_blocked": _("The model's vendor refused to answer this conversation"),
     "guarded": _("The AI's answer was held back, as nothing supported it"),
 }
 
@@ -99,6 +100,20 @@ KINDS: dict[str, str | Promise] = {
     MessageKind.REPLY: _("Chosen answer"),
     MessageKind.UNSUPPORTED: _("A message of a kind we cannot show"),
 }
+
+
+HEARING: dict[str, str | Promise] = {
+    MediaAsset.Hearing.WANTED: _("Is being transcribed"),
+    MediaAsset.Hearing.UNCLEAR: _("Nobody can make out what is said"),
+    MediaAsset.Hearing.TOO_LONG: _("Too long to be transcribed"),
+    MediaAsset.Hearing.NO_BUDGET: _("Not transcribed: the month's money for AI is spent"),
+    MediaAsset.Hearing.FAILED: _("Could not be transcribed"),
+}
+
+
+def hearing(asset: MediaAsset | None) -> str:
+    """How far the words of a voice note have come, "" when there is nothing to say."""
+    return str(HEARING.get(asset.hearing, "")) if asset is not None else ""
 
 
 def need(reason: str) -> str:

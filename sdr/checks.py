@@ -35,10 +35,10 @@ def register() -> None:
 
 
 def check_installation(**_: Any) -> list[checks.CheckMessage]:
-    """E001 to E004, W005 to W007: nothing of development reaches production, and nothing it needs is missing."""
+    """E001 to E004, W005 to W008, E011: nothing of development reaches production, and nothing it needs is missing."""
     if settings.IS_LOCAL:
         return []
-    return [*find_standins(), *find_insecure(), *find_unwatched()]
+    return [*find_standins(), *find_insecure(), *find_unwatched(), *find_unheard()]
 
 
 def find_standins() -> Iterator[checks.CheckMessage]:
@@ -111,6 +111,21 @@ def find_unwatched() -> Iterator[checks.CheckMessage]:
             "TRUSTED_PROXIES is 0: every client behind your proxy has the proxy's address.",
             hint="Set it to the number of proxies of yours in front, usually 1; rate limits and the audit log need it.",
             id="sdr.W007",
+        )
+
+
+def find_unheard() -> Iterator[checks.CheckMessage]:
+    if not settings.GEMINI_API_KEY:
+        yield checks.Warning(
+            "GEMINI_API_KEY is not set: the offline brain answers every lead, and nobody listens to voice notes.",
+            hint="Set it to the key of a paid project: the vendor may use what is sent on the free tier for its products.",
+            id="sdr.W008",
+        )
+    if settings.GEMINI_BASE_URL and not settings.GEMINI_BASE_URL.startswith("https://"):
+        yield checks.Error(
+            "GEMINI_BASE_URL does not start with https://.",
+            hint="What leads write would travel in the clear. Leave it empty for Google's own address.",
+            id="sdr.E011",
         )
 
 

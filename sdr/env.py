@@ -1,6 +1,8 @@
 """Typed readers of environment variables. Each raises ImproperlyConfigured saying which variable to set and to what."""
 
 import os
+from datetime import date
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import overload
 
@@ -55,6 +57,31 @@ def envint(name: str, default: int, *, minimum: int | None = None, maximum: int 
     if (minimum is not None and number < minimum) or (maximum is not None and number > maximum):
         raise ImproperlyConfigured(f"{name} must be between {minimum} and {maximum}; it is {number}.")
     return number
+
+
+def envdecimal(name: str) -> Decimal | None:
+    """Positive decimal number with a point; None when unset, anything else is an error."""
+    value = os.environ.get(name, "").strip()
+    if not value:
+        return None
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        number = Decimal(0)
+    if not number.is_finite() or number <= 0:
+        raise ImproperlyConfigured(f"{name} must be a number above 0, such as 5.42; it is {value!r}.")
+    return number
+
+
+def envdate(name: str) -> date | None:
+    """Day as YYYY-MM-DD; None when unset, anything else is an error."""
+    value = os.environ.get(name, "").strip()
+    if not value:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a day, such as 2026-11-30; it is {value!r}.") from None
 
 
 def envlist(name: str, default: list[str] | Required = REQUIRED, *, hint: str = "") -> list[str]:

@@ -19,7 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 from psycopg.conninfo import conninfo_to_dict
 
-from sdr.env import envbool, envint, envlist, envsecret, envstr
+from sdr.env import envbool, envdate, envdecimal, envint, envlist, envsecret, envstr
 from sdr.lib import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -480,7 +480,22 @@ LOGGING = logs.config(
 )
 
 # --- Ports: who implements what ------------------------------------------------------------------------------------
-SDR_BRAINS = {"playbook": "conversations.playbook.brain.PlaybookBrain"}
+SDR_BRAINS = {
+    "playbook": "conversations.playbook.brain.PlaybookBrain",
+    "gemini": "conversations.brains.FallbackBrain",  # SDR_MODEL_BRAIN, then the playbook
+}
+GEMINI_API_KEY = envsecret("GEMINI_API_KEY", default=None) or ""  # of a paid project: the free tier learns from inputs
+GEMINI_BASE_URL = envstr("GEMINI_BASE_URL", "").rstrip("/")  # empty: Google's
+GEMINI_API_VERSION = envstr("GEMINI_API_VERSION", "")  # empty: the SDK's, v1
+GEMINI_MODEL = envstr("GEMINI_MODEL", "gemini-3.8-flash")
+GEMINI_THINKING_LEVEL = envstr("GEMINI_THINKING_LEVEL", "low")
+GEMINI_TRANSCRIPTION_MODEL = envstr("GEMINI_TRANSCRIPTION_MODEL", "gemini-3.5-flash-lite")
+SDR_MODEL_BRAIN = "integrations.gemini.configured.brain" if GEMINI_API_KEY else ""
+SDR_TRANSCRIBER = "integrations.gemini.configured.transcriber" if GEMINI_API_KEY else ""
+USD_BRL_RATE = envdecimal("USD_BRL_RATE")  # reais for a dollar, to show costs in R$, and the day it was read
+USD_BRL_DATE = envdate("USD_BRL_DATE")
+if (USD_BRL_RATE is None) != (USD_BRL_DATE is None):
+    raise ImproperlyConfigured("USD_BRL_RATE and USD_BRL_DATE belong together: set both, or neither.")
 EVOLUTION_URL = envstr("EVOLUTION_URL", STANDIN_URL).rstrip("/")  # of the installation; orgs may have their own
 EVOLUTION_API_KEY = envsecret("EVOLUTION_API_KEY", default=STANDIN_API_KEY or None) or ""
 ORGS_NAME_SERVERS = envbool("ORGS_NAME_SERVERS", True)  # whether an org may use an Evolution server of its own

@@ -53,6 +53,7 @@ COUNTERS = {
         Counter("sdr_finds_refused", "What a brain claimed to have found and was not written, by the reason.", ["why"]),
         Counter("sdr_sends", "Messages of ours, by what became of them.", ["outcome"]),
         Counter("sdr_number_changes", "Changes of a number's connection, by what it became.", ["state"]),
+        Counter("sdr_model_fallbacks", "Turns in which the playbook spoke for a model, by the reason.", ["reason"]),
         Counter("sdr_gap_looks", "Looks for webhooks that were lost, by how they ended.", ["outcome"]),
         Counter("sdr_gaps", "What looks for lost webhooks found, by what became of it.", ["outcome"]),
         Counter("webhook_requests", "Webhooks of providers, by what became of them.", ["outcome"]),

@@ -22,6 +22,7 @@ SAFE: dict[str, Any] = {
     "METRICS_TOKEN": "x" * 32,
     "HEALTH_TOKEN": "y" * 32,
     "TRUSTED_PROXIES": 1,
+    "GEMINI_API_KEY": "a-key",
 }
 
 
@@ -55,6 +56,8 @@ def test_a_safe_installation_passes() -> None:
         ({"HEALTH_TOKEN": None}, "sdr.W006"),
         ({"HEALTH_TOKEN": "guess"}, "sdr.W006"),
         ({"TRUSTED_PROXIES": 0}, "sdr.W007"),
+        ({"GEMINI_API_KEY": ""}, "sdr.W008"),
+        ({"GEMINI_BASE_URL": "http://models.example.com"}, "sdr.E011"),
     ],
     ids=str,
 )
