@@ -118,7 +118,7 @@ def find_unheard() -> Iterator[checks.CheckMessage]:
     if not settings.GEMINI_API_KEY:
         yield checks.Warning(
             "GEMINI_API_KEY is not set: the offline brain answers every lead, and nobody listens to voice notes.",
-            hint="Set it to the key of a paid project: the vendor may use what is sent on the free tier for its products.",
+            hint="Set it to the key of a paid project: what is sent on the free tier may be used for other things.",
             id="sdr.W008",
         )
     if settings.GEMINI_BASE_URL and not settings.GEMINI_BASE_URL.startswith("https://"):

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from conversations import prompts
 from conversations.ports import (
     AnswerFound,
     Asked,
@@ -294,7 +295,7 @@ class _Talk:
             rating=reply.rating if reply.rating in range(1, 6) else None,
             brain=self.brain.name,
             model=self.uses[-1].model,
-            prompt_hash=asking.prompts.hash_of(self.asking.system),
+            prompt_hash=prompts.hash_of(self.asking.system),
             uses=tuple(self.uses),
             tools=tuple(self.tools),
             guards=tuple(self.notes),
@@ -329,7 +330,8 @@ class _Talk:
         """What stands where it is said to stand; the rest is dropped and noted."""
         found: list[Found] = []
         counted = {one.id for one in self.context.known.answers}
-        for one in (*reply.answers, *reply.facts, *reply.signals):
+        heard: list[wire.Quoted] = [*reply.answers, *reply.facts, *reply.signals]
+        for one in heard:
             line = self._line(one.message, one.quote)
             if line is None:
                 self.notes.append(GuardNote("quote", one.quote[:NOTED_CHARS], "dropped"))

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -105,7 +106,10 @@ def _named(value: Any) -> str:
 
 def _use(response: Any, *, model: str, purpose: str, seconds: float) -> ModelUse:
     usage = response.usage_metadata
-    count = (lambda name: int(getattr(usage, name, None) or 0)) if usage else (lambda name: 0)
+
+    def count(name: str) -> int:
+        return int(getattr(usage, name, None) or 0)
+
     heard = sum(
         int(detail.token_count or 0)
         for detail in (getattr(usage, "prompt_tokens_details", None) or [])
@@ -131,7 +135,7 @@ def _use(response: Any, *, model: str, purpose: str, seconds: float) -> ModelUse
         output_tokens=tokens.output,
         thought_tokens=tokens.thoughts,
         seconds=round(seconds, 3),
-        cost_usd=prices.cost(price, tokens) if price else prices.Decimal(0),
+        cost_usd=prices.cost(price, tokens) if price else Decimal(0),
         price_from=price.since if price else None,
     )
 
@@ -142,31 +146,30 @@ Language = Literal["pt-br", "en", "es"]
 Form = TypeVar("Form", bound=BaseModel)
 
 
-class HeardAnswer(BaseModel):
-    stage: Stage
+class Quoted(BaseModel):
+    """What was heard, where: `message` is the number it has in the request."""
+
     message: int
     quote: str
     confidence: float
+
+
+class HeardAnswer(Quoted):
+    stage: Stage
     replaces: list[int]
 
 
-class HeardFact(BaseModel):
+class HeardFact(Quoted):
     key: Literal[
         "name", "person_type", "company", "role", "email", "phone", "segment", "team_size", "current_tool", "budget",
         "timeline", "decision_maker", "preferred_times",
     ]  # fmt: skip
     value: str
-    message: int
-    quote: str
-    confidence: float
 
 
-class HeardSignal(BaseModel):
+class HeardSignal(Quoted):
     key: Literal["budget", "urgency", "decision_maker"]
     is_true: bool
-    message: int
-    quote: str
-    confidence: float
 
 
 class Reply(BaseModel):
@@ -183,10 +186,7 @@ class Reply(BaseModel):
     wish: Literal["none", "opt_out", "human", "doubtful_opt_out", "doubtful_human", "come_back"]
     slot: int | None
     rating: int | None
-    handoff: Literal[
-        "none", "lead_asked", "complaint", "hostile", "unknown_answer", "wants_meeting", "reschedule", "cancel",
-        "sensitive",
-    ]  # fmt: skip
+    handoff: Literal["none", "lead_asked", "hostile", "unknown_answer", "wants_meeting", "reschedule", "cancel"]
     bubbles: list[str]
     asks_about: str
     passages: list[int]
