@@ -32,6 +32,7 @@ SOURCES = {
     EventName.SESSION_HANDED_OFF: "app.sessions",
     EventName.SESSION_TAKEN_OVER: "app.sessions",
     EventName.SESSION_GIVEN_BACK: "app.sessions",
+    EventName.SESSION_RATED: "app.sessions",
 }
 SESSION_FIELDS = ("stage", "score", "threshold", "qualified", "owner", "lifecycle")
 AI_FIELDS = ("stage", "brain", "model", "inputTokens", "outputTokens", "costUsd")
@@ -115,6 +116,10 @@ def changed_hands(event: Event, message: Message | None, number: Number) -> dict
     return stands(event, message, number) | {"cause": event.data.get("source")}
 
 
+def rated(event: Event, message: Message | None, number: Number) -> dict[str, Any]:
+    return {"rating": event.data.get("rating")}
+
+
 FIELDS: dict[EventName, Callable[[Event, Message | None, Number], dict[str, Any]]] = {
     EventName.MESSAGE_RECEIVED: said,
     EventName.MESSAGE_SENT: said,
@@ -124,6 +129,7 @@ FIELDS: dict[EventName, Callable[[Event, Message | None, Number], dict[str, Any]
     EventName.SESSION_HANDED_OFF: handed_off,
     EventName.SESSION_TAKEN_OVER: changed_hands,
     EventName.SESSION_GIVEN_BACK: changed_hands,
+    EventName.SESSION_RATED: rated,
 }
 
 

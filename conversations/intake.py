@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import F, Max
 from django.utils import timezone
 
-from conversations import erasure, evidence, links, policy, rows, settings_of, wording
+from conversations import erasure, evidence, links, policy, rows, satisfaction, settings_of, wording
 from conversations.events import record, updated
 from conversations.models import (
     AgentVersion,
@@ -137,6 +137,11 @@ def receive_lead(
         number, conversation, incoming, author=Message.Author.LEAD, state=Message.State.RECEIVED,
         is_recovered=is_recovered, is_backlog=backlog,
     )  # fmt: skip
+    if conversation.rating_asked_at is not None and not backlog:
+        rating = satisfaction.answer_in(conversation, incoming.text, now=now)
+        if rating is not None:
+            receive_rating(contact, conversation, message, rating, settings=settings, received_at=received_at)
+            return message
     fields = touch(conversation, message, at=received_at)
     conversation.unread += 1
     conversation.last_lead_at = received_at
@@ -174,6 +179,30 @@ def receive_lead(
     if conversation.owner == Conversation.Owner.AI and not backlog and incoming.kind not in NO_TURN:
         want_turn(conversation, settings, text=incoming.text)
     return message
+
+
+def receive_rating(
+    contact: Contact,
+    conversation: Conversation,
+    message: Message,
+    rating: int,
+    *,
+    settings: AgentVersion,
+    received_at: datetime,
+) -> None:
+    """What the lead answers when asked how content they are: kept, thanked for, and nobody has to do anything."""
+    fields = touch(conversation, message, at=received_at)
+    conversation.last_lead_at, conversation.watermark = received_at, message.seq
+    conversation.save(update_fields=[*fields, "last_lead_at", "watermark"])
+    record(
+        conversation, EventName.MESSAGE_RECEIVED, message_id=message.pk, providerMessageId=message.provider_id,
+        number=conversation.number_id, kind=message.kind, recovered=message.is_recovered,
+    )  # fmt: skip
+    satisfaction.note(conversation, message, rating)
+    apply_pending(message)
+    if not contact.is_silenced:
+        text = wording.rated(language=contact.language or settings.language)
+        say(conversation, text, sort=satisfaction.THANKS, as_draft=False)
 
 
 def receive_own(

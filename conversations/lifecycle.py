@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from conversations import intake, settings_of
+from conversations import intake, satisfaction, settings_of, wording
 from conversations.events import updated
 from conversations.models import AgentVersion, Contact, Conversation, Message
 from orgs import audit
@@ -48,6 +48,8 @@ def close(
     if seen_seq is not None and newer.filter(seq__gt=seen_seq).exists():
         raise Refused("newer_message", _("The lead has just written again. Read it first."))
     shut(ours, reason, person_id=person.pk)
+    if reason == Conversation.Closing.DONE:
+        ask_satisfaction(ours)
     note(audit.Action.CONVERSATION_CLOSED, ours, person, request=request, data={"reason": reason})
     return ours
 
@@ -172,6 +174,18 @@ def shut(conversation: Conversation, reason: Conversation.Closing, *, person_id:
     updated(conversation, person_id=person_id)
     if conversation.owner == Conversation.Owner.PERSON:
         intake.want_tending(conversation)
+
+
+def ask_satisfaction(conversation: Conversation) -> bool:
+    """Ask the lead of the locked, closed conversation how content they are, where that is due. Out: whether."""
+    agent, contact, now = settings_of.number(conversation.number), conversation.contact, timezone.now()
+    if not satisfaction.may_be_asked(conversation, contact, agent, now=now):
+        return False
+    conversation.rating_asked_at, conversation.rating = now, None
+    conversation.save(update_fields=["rating_asked_at", "rating"])
+    text = wording.satisfaction(language=contact.language or agent.language)
+    intake.say(conversation, text, sort=satisfaction.ASKS, as_draft=False)
+    return True
 
 
 def note(

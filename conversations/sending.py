@@ -24,7 +24,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from conversations import follow_ups, intake, policy, rows, settings_of
+from conversations import follow_ups, intake, policy, rows, satisfaction, settings_of
 from conversations.events import record, updated
 from conversations.models import AgentVersion, Contact, Control, Conversation, EventName, MediaAsset, Message, Number
 from conversations.ports import Incoming, LinkState, MessageKind, Sent, Transport, Uncertain
@@ -288,8 +288,10 @@ def may_leave(conversation: Conversation, message: Message) -> bool:
     if contact is None:
         raise Contact.DoesNotExist
     confirms = message.extra.get("sort") == intake.OPTED_OUT and not (contact.blocked_at or contact.ignored_as)
+    is_closed = conversation.lifecycle == Conversation.Lifecycle.CLOSED
+    bids_farewell = is_closed and message.extra.get("sort") in satisfaction.FAREWELLS
     return (
-        conversation.owner == Conversation.Owner.AI
+        (conversation.owner == Conversation.Owner.AI or bids_farewell)
         and conversation.epoch == message.epoch
         and (confirms or not contact.is_silenced)
         and not is_paused()

@@ -18,6 +18,7 @@ class EventName(StrEnum):
     SESSION_HANDED_OFF = "session.handed_off.v1"
     SESSION_TAKEN_OVER = "session.taken_over.v1"
     SESSION_GIVEN_BACK = "session.given_back.v1"
+    SESSION_RATED = "session.rated.v1"
     MESSAGE_FAILED = "whatsapp.message.failed.v1"
 
 

@@ -63,6 +63,8 @@ def a_day_in_the_life(number: Number, ana: Person) -> Conversation:
     lifecycle.snooze(the_conversation(), ana, until=timezone.now() + timedelta(hours=3))
     arrive(number, incoming("Voltei", pid="A3"))
     lifecycle.close(the_conversation(), ana, reason=Conversation.Closing.DONE)
+    send(the_conversation())
+    arrive(number, incoming("5", pid="A5"))
     arrive(number, incoming("Mais uma", pid="A4", sent_at=timezone.now() - timedelta(hours=9)))
     arrive(number, incoming("da loja", pid="B1", from_us=True, sender_name=""))
     evidence.requalify(the_conversation(), evidence_agent(number))
