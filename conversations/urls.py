@@ -2,11 +2,29 @@
 
 from django.urls import path
 
-from conversations.views import closure, conversation, drafts, inbox, media, pause, replies, snooze, takeover, typing
+from conversations.views import (
+    bulk,
+    closure,
+    conversation,
+    drafts,
+    inbox,
+    lookup,
+    media,
+    pause,
+    replies,
+    saved_views,
+    snooze,
+    takeover,
+    typing,
+)
 
 app_name = "conversations"
 urlpatterns = [
     path("", inbox.show, name="inbox"),
+    path("lookup/", lookup.show, name="lookup"),
+    path("bulk/", bulk.create, name="bulk"),
+    path("views/", saved_views.create, name="saved_views"),
+    path("views/<int:pk>/end/", saved_views.end, name="saved_view_end"),
     path("pause/", pause.create, name="pause"),
     path("pause/end/", pause.end, name="pause_end"),
     path("<int:pk>/", conversation.show, name="conversation"),

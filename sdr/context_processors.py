@@ -5,10 +5,12 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db import connection
 from django.http import HttpRequest
 from django.utils.functional import Promise, SimpleLazyObject
 from django.utils.translation import gettext_lazy
 
+from conversations import shell
 from orgs.models import Membership, Org, Person, Role
 
 
@@ -33,12 +35,16 @@ NAV = (
 
 
 def branding(request: HttpRequest) -> dict[str, Any]:
-    """`brand`, `my_orgs` (one query when looked at, none for a stranger), `nav`, `request_id`, `is_demo`."""
+    """`brand`, `my_orgs` and `status` (one query each when looked at, none for a stranger), `nav`, `request_id`, `is_demo`,
+    `may_steer` (works with conversations here).
+    """
     return {
         "brand": settings.BRAND,
         "is_demo": settings.IS_DEMO,
         "my_orgs": SimpleLazyObject(lambda: my_orgs(request)),
         "nav": nav(request),
+        "status": SimpleLazyObject(lambda: status(request)),
+        "may_steer": may_steer(request),
         "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
     }
 
@@ -50,6 +56,20 @@ def my_orgs(request: HttpRequest) -> list[Org]:
         return []
     memberships = Membership.objects.filter(person=person).select_related("org").order_by("org__name", "org_id")
     return [membership.org for membership in memberships]
+
+
+def status(request: HttpRequest) -> shell.Status | None:
+    """How the org of the page stands; None outside an org, and in one that is closed."""
+    org: Org | None = getattr(request, "org", None)
+    if org is None or not org.is_open or connection.schema_name != org.schema_name:  # type: ignore[attr-defined]
+        return None
+    return shell.status()
+
+
+def may_steer(request: HttpRequest) -> bool:
+    """The member may take over, answer and pause."""
+    membership: Membership | None = getattr(request, "membership", None)
+    return membership is not None and membership.may(Role.SDR)
 
 
 def nav(request: HttpRequest) -> list[dict[str, Any]]:

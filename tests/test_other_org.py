@@ -317,6 +317,12 @@ PAGES: dict[str, Page] = {
     "o/<slug:slug>/rehearsal/<int:pk>/": Page({200}, {200}, Role.VIEWER, args=row_pk),
     # Conversations
     "o/<slug:slug>/inbox/": Page({200}, {405}, Role.VIEWER),
+    "o/<slug:slug>/inbox/lookup/": Page({200}, {405}, Role.VIEWER),
+    "o/<slug:slug>/inbox/bulk/": Page(
+        {405}, {302}, Role.SDR, body=lambda world: {"verb": "close", "pk": "1", "back": "q=lead"}
+    ),
+    "o/<slug:slug>/inbox/views/": Page({405}, {302}, Role.VIEWER, body=lambda world: {"name": "x", "query": "show=ai"}),
+    "o/<slug:slug>/inbox/views/<int:pk>/end/": Page({405}, {404}, Role.VIEWER, args=row_pk),
     "o/<slug:slug>/inbox/pause/": Page({200}, {302}, Role.SDR),
     "o/<slug:slug>/inbox/pause/end/": Page({405}, {302}, Role.SDR),
     "o/<slug:slug>/inbox/<int:pk>/": Page({200}, {405}, Role.VIEWER, args=row_pk),

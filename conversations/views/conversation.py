@@ -84,6 +84,9 @@ def show(request: OrgRequest, pk: int) -> HttpResponseBase:
     context = context_of(request, conversation)
     if not is_htmx(request):
         response = page(request, {**context, "form": ReplyForm()})
+    elif request.headers.get("HX-Target") == "desk-thread":  # opened from the list beside it
+        response = render(request, "conversations/conversation/open.html", {**context, "form": ReplyForm()})
+        response.headers["Permissions-Policy"] = MICROPHONE
     elif request.GET.get("seen") == context["version"]:
         response = HttpResponse(status=204)
     else:
@@ -94,6 +97,8 @@ def show(request: OrgRequest, pk: int) -> HttpResponseBase:
 
 def page(request: OrgRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     """The whole page; its `form` may come back with errors."""
+    column = inbox.column_of(request, selected=context["conversation"].pk, is_beside=True)
+    context = {**context, "inbox": column}
     response = render(request, "conversations/conversation/show.html", context, status=status)
     response.headers["Permissions-Policy"] = MICROPHONE
     return response
@@ -292,4 +297,5 @@ def version_of(bubbles: list[Bubble], around: tuple[object, ...]) -> str:
 
 
 def is_htmx(request: OrgRequest) -> bool:
-    return request.headers.get("HX-Request") == "true"
+    """Asked for a fragment; going back in the browser's history asks for the whole page."""
+    return request.headers.get("HX-Request") == "true" and "HX-History-Restore-Request" not in request.headers

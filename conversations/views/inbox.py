@@ -1,11 +1,8 @@
-"""The list of conversations: newest first, in pages, filtered by whose turn it is."""
+"""The inbox's list of conversations: alone, beside an open one, and a page more of it."""
 
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from django.db.models import Count, Q
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
@@ -13,121 +10,184 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
-from conversations import pause, wording
-from conversations.models import Conversation, Message
+from conversations import listing, wording
+from conversations.forms import CLOSINGS, SNOOZES
+from conversations.listing import Wanted
+from conversations.models import Conversation, Message, Number, Qualification, SavedView
+from conversations.qualification import Stage
 from orgs.access import require_role
 from orgs.http import OrgRequest
 from orgs.models import Person, Role
 
-CONVERSATIONS_PER_PAGE = 25
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-PLACE = re.compile(r"(?P<micros>[0-9]{1,17})-(?P<pk>[0-9]{1,18})")
+# Letter and name of each stage.
+STAGES: dict[str, tuple[str, str | Promise]] = {
+    Stage.SITUATION: ("S", _("Situation")),
+    Stage.PROBLEM: ("P", _("Problem")),
+    Stage.IMPLICATION: ("I", _("Implication")),
+    Stage.NEED_PAYOFF: ("N", _("Need-payoff")),
+    Stage.QUALIFIED: ("Q", _("Qualified")),
+}
 
 
 @dataclass(frozen=True)
 class Tab:
-    """A filter, with how many conversations it holds."""
+    """A tab, with how many conversations it holds, and the address that opens it."""
 
     name: str
     label: str | Promise
-    count: int
+    count: str
+    is_current: bool
+    query: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One value of a filter."""
+
+    value: str
+    label: str | Promise
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class View:
+    """Filters kept under a name."""
+
+    pk: int
+    name: str
+    query: str
     is_current: bool
 
 
 @dataclass(frozen=True)
 class Row:
-    """What a line of the list shows."""
+    """What a line of the list shows. `rank`: higher stands above. `digest` changes when it looks different."""
 
     conversation: Conversation
     owner: str
+    owned_by: str  # ai, me, other or nobody: the colour of the dot
     need: str
     preview: str
     preview_by: str
+    standing: str
+    stage: str
+    stage_letter: str
+    score: int | None
+    rank: int
+    is_current: bool
+
+    @property
+    def digest(self) -> str:
+        one = self.conversation
+        shown = (
+            str(one.contact), self.owner, self.need, self.preview, self.preview_by, self.standing, self.stage,
+            self.score, one.unread, one.last_message_at.isoformat(), one.number.name,
+        )  # fmt: skip
+        return sha256(repr(shown).encode()).hexdigest()[:12]
 
 
-LABELS: dict[str, str | Promise] = {
-    "needs": _("Needs you"),
-    "ai": _("AI"),
-    "mine": _("Mine"),
-    "all": _("All"),
-}
+@dataclass(frozen=True)
+class Inbox:
+    """The list column. `selected` is the open conversation's id; `older` where the next page begins."""
+
+    wanted: Wanted
+    tabs: list[Tab]
+    rows: list[Row]
+    views: list[View]
+    numbers: list[Choice]
+    statuses: list[Choice]
+    sorts: list[Choice]
+    before: str
+    older: str
+    version: str
+    selected: int | None
 
 
 @require_role(Role.VIEWER)
 @require_GET
 def show(request: OrgRequest) -> HttpResponse:
-    """The list; htmx gets it alone, or 204 while it is as `seen`."""
-    current = request.GET.get("show", "")
-    if current not in LABELS:
-        current = "all"
-    wanted = filters(request.user)
-    counts = Conversation.objects.aggregate(**{name: Count("pk", filter=which) for name, which in wanted.items()})
-    found = Conversation.objects.with_inbox_data().filter(wanted[current]).recent_first()
-    before = place(request.GET.get("before", ""))
-    if before is not None:
-        at, pk = before
-        found = found.filter(Q(last_message_at__lt=at) | Q(last_message_at=at, pk__lt=pk))
-    page = list(found[: CONVERSATIONS_PER_PAGE + 1])
-    shown = page[:CONVERSATIONS_PER_PAGE]
-    rows = rows_of(shown, request.user)
-    paused = pause.current()
-    version = version_of(rows, counts, paused is not None)
-    is_htmx = request.headers.get("HX-Request") == "true"
-    if is_htmx and request.GET.get("seen") == version:
+    """The inbox. htmx gets the list alone, or 204 while it is as `seen`; with `more`, only further rows."""
+    is_htmx = request.headers.get("HX-Request") == "true" and "HX-History-Restore-Request" not in request.headers
+    column = column_of(request, selected=selected_in(request))
+    context = {"inbox": column, "may_write": request.membership.may(Role.SDR)}
+    if is_htmx and "more" in request.GET:
+        response = render(request, "conversations/inbox/_rows.html", context)
+    elif is_htmx and request.GET.get("seen") == column.version:
         response = HttpResponse(status=204)
+    elif is_htmx:
+        response = render(request, "conversations/inbox/_refresh.html", context)
     else:
-        context = {
-            "tabs": [Tab(name, label, counts[name], name == current) for name, label in LABELS.items()],
-            "rows": rows,
-            "current": current,
-            "before": request.GET.get("before", "") if before else "",
-            "older": name_of(shown[-1]) if len(page) > CONVERSATIONS_PER_PAGE else "",
-            "version": version,
-            "paused": paused,
-            "may_write": request.membership.may(Role.SDR),
-        }
-        template = "conversations/inbox/_list.html" if is_htmx else "conversations/inbox/show.html"
-        response = render(request, template, context)
+        response = render(request, "conversations/inbox/show.html", context | {"closings": CLOSINGS})
     patch_vary_headers(response, ["HX-Request"])
     return response
 
 
-def filters(person: Person) -> dict[str, Q]:
-    """The conditions of the tabs, for whoever looks."""
-    return {
-        "needs": Q(needs_person_since__isnull=False) & ~Q(lifecycle=Conversation.Lifecycle.CLOSED),
-        "ai": Q(owner=Conversation.Owner.AI),
-        "mine": Q(owner=Conversation.Owner.PERSON, owner_person_id=person.pk),
-        "all": Q(),
-    }
+def column_of(request: OrgRequest, *, selected: int | None = None, is_beside: bool = False) -> Inbox:
+    """The list as the address asks for it. `is_beside`: next to an open conversation, always from the top."""
+    me = request.user
+    wanted = Wanted.read(request.GET)
+    before = None if is_beside else listing.place(request.GET.get("before", ""))
+    shown, older = listing.page(wanted, me.pk, before=before)
+    counts = listing.counts(wanted, me.pk)
+    rows = rows_of(shown, me, sort=wanted.sort, selected=selected)
+    views = [View(one.pk, one.name, one.query, one.query == wanted.but(q="").query)
+             for one in SavedView.objects.filter(person_id=me.pk).order_by("name")]  # fmt: skip
+    numbers = list(Number.objects.filter(removed_at=None).order_by("name", "pk").values_list("pk", "name"))
+    return Inbox(
+        wanted=wanted,
+        tabs=[
+            Tab(name, label, count_of(counts[name]), name == wanted.show, wanted.but(show=name).query)
+            for name, label in listing.TABS.items()
+        ],
+        rows=rows,
+        views=views,
+        numbers=[Choice(str(pk), name, pk == wanted.number) for pk, name in numbers],
+        statuses=[Choice(value, label, value == wanted.status) for value, label in listing.STATUSES.items()],
+        sorts=[Choice(value, label, value == wanted.sort) for value, label in listing.SORTS.items()],
+        before=request.GET.get("before", "") if before else "",
+        older=older,
+        version=version_of(rows, counts),
+        selected=selected,
+    )
 
 
-def name_of(conversation: Conversation) -> str:
-    """Where a page ends, as the address says it: microseconds since 1970 and the id."""
-    return f"{(conversation.last_message_at - EPOCH) // MICROSECOND}-{conversation.pk}"
+def selected_in(request: OrgRequest) -> int | None:
+    """The conversation that is open beside the list that is refreshed."""
+    given = request.GET.get("selected", "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 19 else None
 
 
-def place(name: str) -> tuple[datetime, int] | None:
-    """What `name_of` wrote, read back; None for anything else."""
-    match = PLACE.fullmatch(name)
-    return None if match is None else (EPOCH + int(match["micros"]) * MICROSECOND, int(match["pk"]))
+def count_of(count: int) -> str:
+    return f"{listing.COUNTED}+" if count > listing.COUNTED else str(count)
 
 
-def rows_of(conversations: list[Conversation], me: Person) -> list[Row]:
+def rows_of(
+    conversations: list[Conversation], me: Person, *, sort: str = "recent", selected: int | None = None
+) -> list[Row]:
     """The lines, with the names of the people who own them (one query)."""
     people = names({row.owner_person_id for row in conversations if row.owner_person_id is not None})
     owners = {row.pk: owner_of(row, me, people) for row in conversations}
-    return [
-        Row(
-            conversation=row,
-            owner=owners[row.pk],
-            need=wording.need(row.needs_reason) if row.needs_person_since else "",
-            preview=str(wording.KINDS.get(row.preview, row.preview)),
-            preview_by=preview_by(row, owners[row.pk]),
+    rows = []
+    for row in conversations:
+        kept: Qualification | None = getattr(row, "qualification", None)
+        letter, stage = STAGES.get(kept.stage, ("", "")) if kept else ("", "")
+        rows.append(
+            Row(
+                conversation=row,
+                owner=owners[row.pk],
+                owned_by=owned_by(row, me),
+                need=wording.need(row.needs_reason) if row.needs_person_since else "",
+                preview=str(wording.KINDS.get(row.preview, row.preview)),
+                preview_by=preview_by(row, owners[row.pk]),
+                standing=wording.standing(row),
+                stage=str(stage),
+                stage_letter=letter,
+                score=kept.score if kept else None,
+                rank=listing.rank_of(row, sort),
+                is_current=row.pk == selected,
+            )
         )
-        for row in conversations
-    ]
+    return rows
 
 
 def preview_by(conversation: Conversation, owner: str) -> str:
@@ -159,11 +219,12 @@ def owner_of(conversation: Conversation, me: Person, people: dict[int, str]) -> 
     return people.get(conversation.owner_person_id) or str(conversation.get_owner_display())
 
 
-def version_of(rows: list[Row], counts: dict[str, int], is_paused: bool) -> str:
+def owned_by(conversation: Conversation, me: Person) -> str:
+    if conversation.owner != Conversation.Owner.PERSON:
+        return str(conversation.owner)
+    return "me" if conversation.owner_person_id == me.pk else "other"
+
+
+def version_of(rows: list[Row], counts: dict[str, int]) -> str:
     """Changes whenever the list would look different."""
-    shown = [
-        (row.conversation.pk, str(row.conversation.contact), row.owner, row.need, row.preview, row.preview_by,
-         row.conversation.unread, row.conversation.last_message_at.isoformat(), row.conversation.number.name)
-        for row in rows
-    ]  # fmt: skip
-    return sha256(repr((shown, counts, is_paused)).encode()).hexdigest()[:16]
+    return sha256(repr(([(row.conversation.pk, row.digest) for row in rows], counts)).encode()).hexdigest()[:16]

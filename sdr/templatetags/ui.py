@@ -12,6 +12,8 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from sdr.lib.undo import UndoForm, undo_form
+
 register = template.Library()
 
 ICON_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -108,6 +110,12 @@ def active(context: Context, path: str, *, exact: bool = False) -> SafeString:
     if not exact and request.path.startswith(path):
         return mark_safe('aria-current="true"')
     return mark_safe("")
+
+
+@register.filter
+def undo(tags: str | None) -> UndoForm | None:
+    """The form that takes back what a message tells of, from the message's `extra_tags`; None for most."""
+    return undo_form(tags)
 
 
 @register.filter

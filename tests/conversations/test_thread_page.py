@@ -29,7 +29,9 @@ def address() -> str:
 
 
 def page(client: Client, query: str = "") -> str:
-    return client.get(address() + query).content.decode()
+    """The thread and the panel; the list stands before them."""
+    html = client.get(address() + query).content.decode().split('id="desk-thread"')[1]
+    return html.split("</main>")[0]
 
 
 def ours(**fields: Any) -> Message:
@@ -158,7 +160,7 @@ def test_the_refresh_leaves_the_composer_alone(number: Number, sign_in: SignIn, 
 def test_viewers_get_no_composer_and_no_buttons(number: Number, sign_in: SignIn, english: Person) -> None:
     arrive(number, incoming())
     ours(state="draft")
-    main = page(sign_in(english)).split('id="main"')[1].split("</main>")[0]
+    main = page(sign_in(english))
     assert "<form" not in main
     assert "<textarea" not in main
 

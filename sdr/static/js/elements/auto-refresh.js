@@ -1,20 +1,36 @@
 // <auto-refresh data-seconds="3"> around an element with hx-trigger="refresh": asks anew while the page is looked at, and at once on coming back to it.
+// With data-live="conversation" the stream says when; the clock then only makes sure.
 // A request whose answer came from another address (sign-in, when the session has ended) is not swapped in: what is typed stays.
+import { live } from "lib/live"
+
 const DEFAULT_SECONDS = 3
+const CALM_SECONDS = 30 // while the stream is open
 
 class AutoRefresh extends HTMLElement {
   #timer
 
   connectedCallback() {
-    this.#timer = setInterval(this.#ask, (Number(this.dataset.seconds) || DEFAULT_SECONDS) * 1000)
+    this.#pace()
+    if (this.dataset.live) {
+      live.addEventListener(this.dataset.live, this.#ask)
+      live.addEventListener("state", this.#pace)
+    }
     document.addEventListener("visibilitychange", this.#ask)
     document.addEventListener("htmx:beforeSwap", this.#guard)
   }
 
   disconnectedCallback() {
     clearInterval(this.#timer)
+    live.removeEventListener(this.dataset.live ?? "", this.#ask)
+    live.removeEventListener("state", this.#pace)
     document.removeEventListener("visibilitychange", this.#ask)
     document.removeEventListener("htmx:beforeSwap", this.#guard)
+  }
+
+  #pace = () => {
+    clearInterval(this.#timer)
+    const seconds = this.dataset.live && live.isOpen ? CALM_SECONDS : Number(this.dataset.seconds) || DEFAULT_SECONDS
+    this.#timer = setInterval(this.#ask, seconds * 1000)
   }
 
   #ask = () => {
