@@ -261,13 +261,13 @@ def place_of(message: Message) -> str:
 
 
 def trouble_of(message: Message) -> str:
-    """Why the file of a message cannot be had, or nothing."""
+    """Why the file of a message cannot be had, or its words cannot; or nothing."""
     asset: MediaAsset | None = getattr(message, "media", None)
     if asset is None:
         return ""
     match asset.state:
         case MediaAsset.State.STORED:
-            return ""
+            return wording.hearing(asset)
         case MediaAsset.State.WANTED if media.may_come(asset):
             return _("The file has not come yet.")
         case MediaAsset.State.WANTED:
@@ -288,7 +288,7 @@ def trouble_of(message: Message) -> str:
 def version_of(bubbles: list[Bubble], around: tuple[object, ...]) -> str:
     """Changes whenever the thread or its header would look different."""
     shown = [
-        (one.message.pk, one.message.text, one.message.reaction, one.message.edited_at, one.message.deleted_at,
+        (one.message.pk, one.message.text, one.message.transcript, one.message.reaction, one.message.edited_at, one.message.deleted_at,
          one.state, one.failure, one.ticks, one.media_trouble, one.by, one.is_stuck, one.may_come, one.file,
          one.quote)
         for one in bubbles
