@@ -65,8 +65,8 @@ def record(
 
 def stage_of(conversation: Conversation) -> str:
     """The stage the conversation has reached."""
-    stages = Qualification.objects.filter(conversation=conversation).values_list("stage", flat=True)
-    return str(stages.first() or Stage.SITUATION.value)
+    kept = rows.first(Qualification, "WHERE t.conversation_id = %s", [conversation.pk])
+    return kept.stage if kept else Stage.SITUATION.value
 
 
 def standing(conversation: Conversation, agent: AgentVersion | None = None) -> dict[str, Any]:

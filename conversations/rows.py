@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection
 from django.db.models import Field, Model
 
-from conversations.models import AgentVersion, Conversation, Number
+from conversations.models import AgentVersion, Conversation, Message, Number
 
 M = TypeVar("M", bound=Model)
 Converter = Callable[[Any, Any, Any], Any]
@@ -58,6 +58,11 @@ def update(row: Model, names: Iterable[str]) -> None:
         cursor.execute(f"UPDATE {row._meta.db_table} SET {columns} WHERE id = %s", [*values, row.pk])  # noqa: S608
         if cursor.rowcount != 1:
             raise DatabaseError("the row is gone")
+
+
+def all_fields(model: type[Model]) -> frozenset[str]:
+    """The names of what `update` can write."""
+    return frozenset(field.name for field in model._meta.concrete_fields if not field.primary_key)
 
 
 @cache
@@ -122,4 +127,14 @@ def published(number_id: int) -> AgentVersion | None:
         AgentVersion,
         "WHERE t.state = %s AND (t.number_id = %s OR t.number_id IS NULL) ORDER BY t.number_id NULLS LAST LIMIT 1",
         [AgentVersion.State.PUBLISHED.value, number_id],
+    )
+
+
+def newest_unanswered(conversation: Conversation, *, silent: Iterable[str]) -> Message | None:
+    """The lead's newest message above the watermark that wants an answer; kinds in `silent` want none."""
+    return first(
+        Message,
+        "WHERE t.conversation_id = %s AND t.author = %s AND t.seq > %s AND t.deleted_at IS NULL AND NOT t.is_backlog"
+        " AND t.kind <> ALL(%s) ORDER BY t.seq DESC LIMIT 1",
+        [conversation.pk, Message.Author.LEAD.value, conversation.watermark, [str(kind) for kind in silent]],
     )

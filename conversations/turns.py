@@ -88,18 +88,20 @@ def brain_named(name: str) -> Brain:
 def open_turn(conversation_id: int) -> Opened | None:
     """May the AI speak, and is there something to answer? Then the turn, taken or retaken with a token of our own."""
     with transaction.atomic():
-        contact_id = Conversation.objects.filter(pk=conversation_id).values_list("contact_id", flat=True).first()
-        if contact_id is None:
+        contact = rows.first(
+            Contact, "WHERE t.id = (SELECT contact_id FROM conversations_conversation WHERE id = %s) FOR NO KEY UPDATE",
+            [conversation_id],
+        )  # fmt: skip
+        conversation = rows.conversation_locked(conversation_id)
+        if contact is None or conversation is None:
             return None
-        contact = Contact.objects.select_for_update(no_key=True).get(pk=contact_id)
-        conversation = intake.locked(conversation_id)
         number = rows.number(conversation.number_id)
         agent = settings_of.number(number)
         newest = newest_owed(conversation)
         if newest is None:
             return None
         now = timezone.now()
-        is_paused = Control.objects.filter(paused_at__isnull=False).exists()
+        is_paused = rows.exists(Control, "t.paused_at IS NOT NULL", [])
         seen = situation(contact, conversation, number, agent, newest=newest, is_paused=is_paused, now=now)
         if policy.silence(seen, now) is not None:
             # Whoever switches the AI on retakes what was skipped. Read again behind them, or they would not see this.
@@ -134,14 +136,17 @@ def open_turn(conversation_id: int) -> Opened | None:
 
 def take_turn(conversation: Conversation, up_to: int, agent: AgentVersion, *, token: UUID) -> Turn | None:
     """The turn of this message and owner, open and ours by `token`; None when it is decided. The row is locked."""
-    same = Turn.objects.filter(conversation=conversation, up_to_seq=up_to, epoch=conversation.epoch)
-    turn = same.first()
+    turn = rows.first(
+        Turn, "WHERE t.conversation_id = %s AND t.up_to_seq = %s AND t.epoch = %s",
+        [conversation.pk, up_to, conversation.epoch],
+    )  # fmt: skip
     if turn is None:
-        return Turn.objects.create(
+        turn = Turn(
             conversation=conversation, up_to_seq=up_to, epoch=conversation.epoch, brain=agent.brain,
             agent_version_id=agent.pk, attempt_token=token, attempts=1,
         )  # fmt: skip
-    retaken = same.filter(state__in=UNDECIDED).update(
+        return rows.insert(turn)
+    retaken = Turn.objects.filter(pk=turn.pk, state__in=UNDECIDED).update(
         state=Turn.State.OPEN, reason="", attempt_token=token, attempts=turn.attempts + 1
     )
     return turn if retaken else None
@@ -160,15 +165,15 @@ def unanswered(conversation: Conversation) -> QuerySet[Message]:
 
 def newest_owed(conversation: Conversation) -> Message | None:
     """The newest message the AI owes an answer to, also for words that were withdrawn. The row must be locked."""
-    newest = unanswered(conversation).last()
+    newest = rows.newest_unanswered(conversation, silent=intake.NO_TURN)
     if newest is None and conversation.owner == Conversation.Owner.AI and intake.rewind(conversation):
-        newest = unanswered(conversation).last()
+        newest = rows.newest_unanswered(conversation, silent=intake.NO_TURN)
     return newest
 
 
 def newest_unanswered(conversation: Conversation) -> int | None:
     """Arrival number of the newest lead message above the watermark that wants an answer."""
-    newest = unanswered(conversation).last()
+    newest = rows.newest_unanswered(conversation, silent=intake.NO_TURN)
     return newest.seq if newest else None
 
 
@@ -320,7 +325,7 @@ def apply(opened: Opened, decision: Decision) -> bool:
     with transaction.atomic():
         contact = lock_contact(opened, decision)
         conversation = rows.conversation_locked(opened.conversation_id)
-        turn = Turn.objects.select_for_update().filter(pk=opened.turn_id).first()
+        turn = rows.first(Turn, "WHERE t.id = %s FOR UPDATE", [opened.turn_id])
         if conversation is None or turn is None:
             return False
         costs.record(turn, decision.uses)  # also of what is not said: it was paid for
@@ -419,12 +424,13 @@ def say(conversation: Conversation, turn: Turn, opened: Opened, decision: Decisi
     stage = stage_of(conversation) if bubbles else ""
     for bubble, text in enumerate(bubbles):
         asks = decision.asks if bubble == len(bubbles) - 1 else None
-        message = Message.objects.create(
+        message = Message(
             conversation=conversation, number=number, author=Message.Author.AI, turn=turn, bubble=bubble,
             state=Message.State.DRAFT if needs_approval else Message.State.QUEUED,
             seq=conversation.next_seq(), epoch=conversation.epoch, text=text,
             extra={"asks": {"about": asks.about, "text": asks.text}} if asks is not None else {},
         )  # fmt: skip
+        rows.insert(message)
         record(
             conversation, EventName.AI_RESPONDED, message_id=message.pk,
             **spent(turn, opened, decision, bubble=bubble, stage=stage),
@@ -441,7 +447,7 @@ def say(conversation: Conversation, turn: Turn, opened: Opened, decision: Decisi
     if decision.rating is not None:
         conversation.rating = decision.rating
         fields.append("rating")
-    conversation.save(update_fields=fields)
+    rows.update(conversation, fields)
     if decision.handoff:
         notices.handed_off(conversation, decision.handoff)
     if bubbles and needs_approval:
@@ -511,5 +517,5 @@ def at_cap(conversation: Conversation) -> bool:
 
 def close(turn: Turn, state: Turn.State, *, reason: str = "") -> None:
     turn.state, turn.reason, turn.applied_at = state, reason, timezone.now()
-    turn.save()
+    rows.update(turn, rows.all_fields(Turn))
     metrics.incr("sdr_turns", outcome=reason or state)
