@@ -124,11 +124,11 @@ def begin(number_id: int) -> Plan | None:
         return None
     number.looked_at = now
     fields = ["looked_at"]
-    if number.read_until is None:  # as `links` does when a number opens for the first time
+    if number.read_until is None and number.is_open:  # else `links` does, when it opens for the first time
         number.read_until = max(number.created_at, number.opened_at or number.created_at) + OVERLAP
         fields.append("read_until")
     number.save(update_fields=fields)
-    if not number.is_open:  # `links` asks about it once a minute, and calls us when it is open
+    if number.read_until is None or not number.is_open:  # `links` asks once a minute, and calls us when it is open
         postpone(number.pk, "closed")
         return None
     if is_oddly_silent(number, now):

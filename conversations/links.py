@@ -27,6 +27,7 @@ LOOK_EVERY = timedelta(seconds=60)  # so late a loss is noticed of which no webh
 REOPENED_AFTER = timedelta(seconds=30)  # an "open" so long after the last one is another connection
 ALERT_AFTER = timedelta(minutes=2)  # a short loss mends itself
 READ_AGAIN = timedelta(minutes=10)  # before `read_until`: what was stored late, and short drops nobody told us of
+NEWS_LATE = timedelta(minutes=1)  # so much later than a connection changed may be our time of it
 BACK_AFTER = timedelta(minutes=1)  # and one that goes on and off is one loss
 WANTED = frozenset({Number.Intent.LOGOUT, Number.Intent.REMOVE})
 
@@ -49,10 +50,11 @@ def change(number: Number, update: LinkUpdate) -> None:
     if is_known(number, update):
         return
     was_open, now = number.is_open, timezone.now()
+    closed_at = max(number.state_at, number.code_at or number.state_at)
     number.state, number.state_at, number.reason = update.state, now, update.reason
     fields = ["state", "state_at", "reason", "mode", "trouble"]
     if update.state == LinkState.OPEN:
-        fields += open_up(number, update)
+        fields += open_up(number, update, closed_at=closed_at)
     elif was_open and number.intent not in WANTED and number.lost_at is None:
         number.lost_at = now
         fields.append("lost_at")
@@ -71,11 +73,17 @@ def is_known(number: Number, update: LinkUpdate) -> bool:
     return is_recent and update.own_jid in {"", number.own_jid}
 
 
-def open_up(number: Number, update: LinkUpdate) -> list[str]:
-    """What being connected means for the locked row. Out: the fields that changed."""
+def open_up(number: Number, update: LinkUpdate, *, closed_at: datetime) -> list[str]:
+    """What being connected means for the locked row; `closed_at`: when we last heard that it was not.
+
+    What came before we were connected is none of our business. But news of it come late, and what leads wrote before
+    they came may have been lost: it is read from the earliest moment at which it can have opened. Out: the fields that
+    changed.
+    """
     number.opened_at, number.reason = timezone.now(), None
-    if number.read_until is None:  # what came before we were connected is none of our business
-        number.read_until = number.opened_at + READ_AGAIN
+    if number.read_until is None:
+        earliest = max(number.created_at, closed_at - NEWS_LATE, number.opened_at - READ_AGAIN)
+        number.read_until = earliest + READ_AGAIN
     number.code, number.code_at, number.pairing_until = "", None, None
     if update.own_jid:
         number.own_jid = update.own_jid

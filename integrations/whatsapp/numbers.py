@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from conversations import links
 from conversations.models import Number
 from conversations.ports import LinkState
 from integrations.whatsapp import auth
@@ -66,6 +68,7 @@ def add_number(
                 provider_url=provider.url.rstrip("/") if provider else "",
                 provider_key=provider.key if provider else "",
                 instance=provider.instance if provider else "",
+                read_until=timezone.now() + links.READ_AGAIN,  # it is ours from now on, whenever it opens again
             )
         address = ChannelAddress.objects.create(
             org=org,

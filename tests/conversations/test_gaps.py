@@ -270,6 +270,42 @@ def test_the_first_look_reads_from_the_first_connection_although_there_was_anoth
     assert Message.objects.get().text == "between"
 
 
+def test_a_message_lost_before_the_news_of_the_first_connection_came_is_found(number: Number) -> None:
+    Number.objects.filter(pk=number.pk).update(
+        read_until=None, state=LinkState.CONNECTING, state_at=timezone.now() - 3 * MINUTE, opened_at=None
+    )
+    said("antes de conectar", ago=9 * MINUTE)
+    said("conectado, e ninguém sabia", ago=2 * MINUTE)
+    number.refresh_from_db()
+    arrive(number, LinkUpdate(LinkState.OPEN))
+    look(number)
+    assert Message.objects.get().text == "conectado, e ninguém sabia"
+
+
+def test_the_first_connection_is_searched_for_no_longer_than_usual(number: Number) -> None:
+    Number.objects.filter(pk=number.pk).update(
+        read_until=None, state=LinkState.CLOSED, state_at=timezone.now() - timedelta(days=1), opened_at=None
+    )
+    said("conversa de antes", ago=gaps.OVERLAP + 2 * MINUTE)
+    number.refresh_from_db()
+    arrive(number, LinkUpdate(LinkState.OPEN))
+    look(number)
+    assert not Message.objects.exists()
+
+
+def test_a_look_before_the_first_connection_does_not_decide_from_where_to_read(number: Number) -> None:
+    Number.objects.filter(pk=number.pk).update(
+        read_until=None, state=LinkState.CLOSED, state_at=timezone.now() - timedelta(days=1), opened_at=None
+    )
+    look(number)
+    number.refresh_from_db()
+    assert number.read_until is None
+    said("conversa de antes", ago=gaps.OVERLAP + 2 * MINUTE)
+    arrive(number, LinkUpdate(LinkState.OPEN))
+    look(number)
+    assert not Message.objects.exists()
+
+
 def test_it_halves_a_span_that_holds_too_much(number: Number, monkeypatch: pytest.MonkeyPatch) -> None:
     for minute in range(1, 5):
         said(f"há {minute} minutos", ago=minute * MINUTE)

@@ -8,8 +8,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import translation
 
+from conversations import links
 from conversations.models import Number
-from conversations.ports import LinkState
+from conversations.ports import LinkState, LinkUpdate
 from integrations.whatsapp.webhook import PATH, load_account
 from orgs.audit import Action
 from orgs.context import in_org
@@ -54,6 +55,19 @@ def test_it_prints_the_webhook_path_as_json(acme: Org) -> None:
     assert (number.provider_url, number.provider_key, number.instance) == ("http://evolution:8080", "K", "t_1")
     entry = AuditEntry.objects.get(action=Action.NUMBER_ADDED)
     assert (entry.target, entry.data) == (f"number:{number.pk}", {"proof": "hmac"})
+
+
+def test_it_is_read_back_from_when_it_was_added_whenever_it_opens_again(acme: Org) -> None:
+    add(**EVOLUTION)
+    with in_org(acme):
+        number = Number.objects.get()
+        added = number.read_until
+        assert added is not None
+        assert added - links.READ_AGAIN <= number.created_at
+        for state in (LinkState.CONNECTING, LinkState.OPEN):
+            links.change(number, LinkUpdate(state))
+            number.refresh_from_db()
+        assert number.read_until == added
 
 
 def test_it_works_from_the_command_line_as_documented(acme: Org) -> None:
