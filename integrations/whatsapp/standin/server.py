@@ -21,7 +21,8 @@ from integrations.whatsapp.standin.webhooks import Delivery, RetryPolicy
 
 T = TypeVar("T")
 START_SECONDS = 10.0
-CALL_SECONDS = 30.0
+CALL_SECONDS = 300.0  # a machine under load may leave its thread waiting for minutes
+SETTLE_SECONDS = 30.0
 HOST = "127.0.0.1"
 
 
@@ -90,7 +91,7 @@ class Standin:
     ) -> None:
         self.server.should_exit = True
         if self.thread:
-            self.thread.join(CALL_SECONDS)
+            self.thread.join(SETTLE_SECONDS)
         self.socket.close()
 
     @property
@@ -165,7 +166,7 @@ class Standin:
         """Evolution dies and comes back: every waiting retry is lost."""
         self.wait(self.evolution.crash(down_seconds))
 
-    def settle(self, seconds: float = CALL_SECONDS) -> bool:
+    def settle(self, seconds: float = SETTLE_SECONDS) -> bool:
         """Waits until no webhook and no inbound message is on its way. False when `seconds` were not enough."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
