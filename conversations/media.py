@@ -17,7 +17,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from conversations import content, intake, sending
+from conversations import content, intake, sending, transcripts
 from conversations.models import MediaAsset, Message
 from conversations.ports import MessageKind
 from orgs.models import Org, Refused
@@ -99,6 +99,7 @@ def died(message_id: int, reason: str) -> None:
         waiting = MediaAsset.objects.filter(message_id=message_id, state=MediaAsset.State.WANTED)
         if waiting.update(state=MediaAsset.State.FAILED, failure=reason[:200]):
             intake.need(conversation, "media_failed")
+            transcripts.go_on(Message.objects.get(pk=message_id))
 
 
 def load(message: Message, asset: MediaAsset) -> bytes:
@@ -150,7 +151,13 @@ def settle(asset: MediaAsset, state: MediaAsset.State, failure: str, **fields: o
     """Write how it ended, unless it has ended already. Out: whether this was the end."""
     with transaction.atomic():
         waiting = MediaAsset.objects.filter(pk=asset.pk, state=MediaAsset.State.WANTED)
-        return bool(waiting.update(state=state, failure=failure[:200], **fields))
+        if not waiting.update(state=state, failure=failure[:200], **fields):
+            return False
+        if state == MediaAsset.State.STORED:
+            transcripts.want(asset)
+        else:
+            transcripts.go_on(asset.message)
+        return True
 
 
 def may_come(asset: MediaAsset) -> bool:

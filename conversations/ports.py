@@ -286,6 +286,7 @@ class Line:
     text: str  # of a voice note or an image: its transcript, when there is one
     at: datetime
     kind: str = "text"  # a MessageKind
+    hearing: str = ""  # of sound without words: "wanted" (they may come later), "unclear", or why there are none
 
 
 @dataclass(frozen=True)

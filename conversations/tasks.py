@@ -2,7 +2,19 @@
 
 from datetime import timedelta
 
-from conversations import erasure, follow_ups, gaps, invariants, learning, lifecycle, links, media, sending, turns
+from conversations import (
+    erasure,
+    follow_ups,
+    gaps,
+    invariants,
+    learning,
+    lifecycle,
+    links,
+    media,
+    sending,
+    transcripts,
+    turns,
+)
 from sdr.lib import jobs
 
 
@@ -85,6 +97,20 @@ def document_died(work: jobs.Work, reason: str) -> None:
 )  # fmt: skip
 async def read_document(work: jobs.Work) -> None:
     await learning.read(int(work.ref), work)
+
+
+def transcribe_died(work: jobs.Work, reason: str) -> None:
+    transcripts.died(int(work.ref), reason)
+
+
+@jobs.kind(
+    transcripts.KIND, slots=16, share=8, on_dead=transcribe_died,
+    policy=jobs.Policy(
+        limit=timedelta(seconds=90), attempts=transcripts.TRIES + 2, longest_pause=timedelta(seconds=20)
+    ),
+)  # fmt: skip
+async def transcribe(work: jobs.Work) -> None:
+    await transcripts.transcribe(int(work.ref), work, attempt=work.attempt)
 
 
 @jobs.kind(erasure.KIND, slots=2, share=1)

@@ -7,8 +7,8 @@ from django.db import connection
 from django.utils import timezone
 
 from conversations import costs, evidence, knowledge, policy
-from conversations.models import AgentVersion, Answer, Contact, Conversation, Message, Qualification, Signal
-from conversations.ports import Asked, Context, Known, KnownAnswer, Line, Persona
+from conversations.models import AgentVersion, Answer, Contact, Conversation, MediaAsset, Message, Qualification, Signal
+from conversations.ports import Asked, Context, Known, KnownAnswer, Line, MessageKind, Persona
 from conversations.qualification import Stage
 
 SEEN = (Message.State.RECEIVED, Message.State.SENT, Message.State.SENDING, Message.State.QUEUED, Message.State.UNKNOWN)
@@ -19,14 +19,16 @@ QUESTION_CHARS = 1_000  # of the lead's newest words, to search the org's knowle
 def context(conversation: Conversation, contact: Contact, agent: AgentVersion) -> Context:
     """The last N messages that count, and the agent's settings; plain data, safe to carry across threads."""
     messages = list(
-        conversation.messages.filter(state__in=SEEN, deleted_at=None).order_by("-seq")[: agent.context_messages]
+        conversation.messages.filter(state__in=SEEN, deleted_at=None)
+        .select_related("media")
+        .order_by("-seq")[: agent.context_messages]
     )
     messages.sort(key=lambda message: (message.sent_at or message.created_at, message.seq))
     return Context(
         lines=tuple(
             Line(
                 id=message.pk, author=message.author, text=words(message), kind=message.kind,
-                at=message.sent_at or message.created_at,
+                hearing=hearing(message), at=message.sent_at or message.created_at,
             )
             for message in messages
         ),
@@ -44,6 +46,12 @@ def context(conversation: Conversation, contact: Contact, agent: AgentVersion) -
         org=connection.schema_name,  # type: ignore[attr-defined]
         seconds=agent.turn_timeout_seconds,
     )  # fmt: skip
+
+
+def hearing(message: Message) -> str:
+    """How far the words of a message's sound have come, "" when it has them, or none to wait for."""
+    asset: MediaAsset | None = getattr(message, "media", None) if message.kind == MessageKind.AUDIO else None
+    return "" if asset is None or message.transcript else asset.hearing
 
 
 def words(message: Message) -> str:

@@ -14,7 +14,19 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from conversations import costs, evidence, intake, notices, policy, rows, settings_of, transcript, vetting, wording
+from conversations import (
+    costs,
+    evidence,
+    intake,
+    notices,
+    policy,
+    rows,
+    settings_of,
+    transcript,
+    transcripts,
+    vetting,
+    wording,
+)
 from conversations.events import record, stage_of
 from conversations.models import (
     AgentVersion,
@@ -116,6 +128,9 @@ def open_turn(conversation_id: int) -> Opened | None:
                 return None
         if wait := cooldown_left(conversation, agent):
             intake.want("turn", conversation.pk, at=now + wait)
+            return None
+        if (heard_by := transcripts.wait_until(unanswered(conversation), now=now)) is not None:
+            intake.want("turn", conversation.pk, at=heard_by)
             return None
         token = uuid4()
         turn = take_turn(conversation, newest.seq, agent, token=token)

@@ -288,9 +288,9 @@ def trouble_of(message: Message) -> str:
 def version_of(bubbles: list[Bubble], around: tuple[object, ...]) -> str:
     """Changes whenever the thread or its header would look different."""
     shown = [
-        (one.message.pk, one.message.text, one.message.transcript, one.message.reaction, one.message.edited_at, one.message.deleted_at,
-         one.state, one.failure, one.ticks, one.media_trouble, one.by, one.is_stuck, one.may_come, one.file,
-         one.quote)
+        (one.message.pk, one.message.text, one.message.transcript, one.message.reaction, one.message.edited_at,
+         one.message.deleted_at, one.state, one.failure, one.ticks, one.media_trouble, one.by, one.is_stuck,
+         one.may_come, one.file, one.quote)
         for one in bubbles
     ]  # fmt: skip
     return sha256(repr((shown, around)).encode()).hexdigest()[:16]

@@ -51,6 +51,7 @@ COUNTERS = {
         Counter("shift_recoveries", "Times the chain of shifts had to be mended.", ["action"]),
         Counter("sdr_turns", "Moves of the AI that ended.", ["outcome"]),
         Counter("sdr_finds_refused", "What a brain claimed to have found and was not written, by the reason.", ["why"]),
+        Counter("sdr_transcripts", "Voice notes, by how hearing them ended.", ["outcome"]),
         Counter("sdr_sends", "Messages of ours, by what became of them.", ["outcome"]),
         Counter("sdr_number_changes", "Changes of a number's connection, by what it became.", ["state"]),
         Counter("sdr_model_fallbacks", "Turns in which the playbook spoke for a model, by the reason.", ["reason"]),
