@@ -89,7 +89,7 @@ def test_it_tries_again_what_may_pass(gemini: Standin, client: Client, step: Ste
         (fails(403), "refused_key", True),
         (fails(404), "retired_model", False),
     ],
-    ids=str,
+    ids=["400", "invalid key", "billing", "401", "403", "404"],
 )
 def test_it_tries_nothing_again_that_cannot_pass(
     gemini: Standin, client: Client, step: Step, reason: str, reconnects: bool
