@@ -1,0 +1,123 @@
+"""How simulated leads say things in English, by what they are asked. `{braces}` are a scene's facts."""
+
+WORDS = {
+    "opens": (
+        "Hi, saw your ad and wanted to know how it works",
+        "hello! a friend told me about you",
+        "Good morning, could I get some information please",
+        "hey, are you still taking new customers?",
+    ),
+    "opens_telling": (
+        "Hi! I run {trade} and we keep orders in {tool}. Looking for something better",
+        "Hello, this is {name} from {company}. We're {people} people and everything lives in {tool}",
+    ),
+    "process": (
+        "Right now it's {tool} plus whatever I remember",
+        "we write it down in {tool} and hand it to the driver",
+        "everyone has their own way, mostly {tool}",
+        "customer texts me, I copy it into {tool}, then shout to the back",
+    ),
+    "people": ("There are {people} of us", "about {people} people", "me and {others} others", "{people} on a busy shift"),
+    "tool": ("just {tool}", "{tool}, for about 3 years", "nothing fancy, {tool}", "We use {tool}, tried an app once"),
+    "volume": ("around {volume} orders", "roughly {volume} a month", "{volume} in a normal month", "maybe {volume}"),
+    "problem": (
+        "Orders get buried in the chat and nobody sees them",
+        "by late afternoon we mix things up and send the wrong bag",
+        "drivers leave without a plan and cross town twice",
+        "addresses written down wrong, every single day",
+        "nobody knows who has paid and who hasn't",
+        "we're slow to answer and people complain",
+        "when Carol is off nobody can read her notes",
+        "stock never matches what we sold",
+    ),
+    "implication": (
+        "I've lost regulars over it",
+        "it's easily 400 a month in fuel and redone deliveries",
+        "I'm doing the books until ten at night",
+        "people just order next door and don't come back",
+        "my driver nearly quit because of the stress",
+        "the whole morning goes to putting out fires instead of selling",
+        "last Saturday we turned away fifteen people",
+        "yes, an office that ordered lunch every week went elsewhere",
+    ),
+    "payoff": (
+        "I'd sleep better and take more orders without hiring",
+        "I'd have time for the shop and my customers",
+        "we could open on Sundays too",
+        "I think we'd sell 20% more",
+        "dinner with my family instead of counting cash",
+        "knowing what went out and what's left would pay for it alone",
+        "fewer mistakes, less doing things twice",
+        "saving time, definitely",
+    ),
+    "name": ("{name}", "call me {name}", "I'm {name}, nice to meet you"),
+    "company": ("{company}", "it's called {company}", "{company}, down by the station"),
+    "timeline": ("as soon as possible, this month ideally", "by {month}, before it gets busy", "no rush, next few weeks"),
+    "decision_maker": ("that's me, I decide", "me and my partner but she trusts me", "just me, it's my business"),
+    "budget": ("up to {budget} a month I guess", "I've put aside {budget} a month", "{budget} a month would be fine"),
+    "other": ("that's it", "more or less", "like I said", "pretty much"),
+    "dont_know": ("no idea to be honest", "never thought about that", "hard to say", "not sure"),
+    "ask_known": ("does it work on a phone?", "how long is the setup?", "is there a long contract?",
+                  "do you offer training?", "can I import my customers?"),
+    "ask_price": ("how much is it?", "what's the monthly price?"),
+    "ask_unknown": ("do you connect to kitchen scales?", "can it print braille labels?", "do you work in Norway?"),
+    "object": ("sounds expensive to me", "we tried a system before and nobody used it", "I'd have to think about it"),
+    "correct_people": ("actually we're {more}, I forgot the delivery guys", "correction: {more} people, not {people}"),
+    "closing": ("Great, thanks!", "cool, I'll wait then", "perfect, thank you"),
+    "after": ("oh, one more thing: {ask}", "forgot to ask: {ask}"),
+    "yes": ("yes",),
+    "no": ("no, it's fine to go on here", "no, here is fine"),
+    "rate": ("5",),
+}
+TERSE = {
+    "opens": ("hi", "info", "tell me more"),
+    "process": ("{tool}", "by hand"),
+    "people": ("{people}", "like {people}"),
+    "tool": ("{tool}", "none"),
+    "volume": ("{volume}", "{volume} ish"),
+    "problem": ("delays", "lost orders", "wrong addresses", "it's a mess"),
+    "implication": ("lost customers", "money", "overtime", "yes, a few sales"),
+    "payoff": ("more time", "sell more", "fewer mistakes"),
+    "name": ("{name}",),
+    "company": ("{company}",),
+    "timeline": ("soon", "next month"),
+    "decision_maker": ("me", "just me"),
+    "budget": ("{budget}", "about {budget}"),
+    "other": ("yes", "ok"),
+    "dont_know": ("dunno", "no idea"),
+    "closing": ("ok", "k"),
+    "no": ("no",),
+    "yes": ("yes",),
+    "rate": ("4",),
+}
+HOSTILE = (
+    "oh great, you people again",
+    "you're a bunch of idiots wasting my time",
+    "is this some stupid bot answering",
+    "worst service ever, total rubbish",
+    "get lost",
+)
+LEAVES = ("stop texting me", "take me off your list now", "don't message me ever again")
+OFF_TOPIC = (
+    "did you watch the match yesterday?",
+    "give me a recipe for carrot cake",
+    "what's the capital of Australia?",
+    "any job openings? I can send my resume",
+    "write a poem for my girlfriend",
+)
+PRICE_FIRST = (
+    "how much?",
+    "I only want the price",
+    "ok but what does it cost?",
+    "no price, no conversation",
+    "just tell me the number please",
+)
+TRADES = (
+    ("a bakery", "Millstone Bakery", "a notebook"),
+    ("a corner pharmacy", "Eastway Pharmacy", "a spreadsheet"),
+    ("a flower shop", "Ines Garden", "my phone calendar"),
+    ("a lunch kitchen", "Neat Lunches", "a WhatsApp group"),
+    ("a pet food store", "Loose Leash", "sticky notes"),
+)
+NAMES = ("Claire", "Evan", "Rose", "Lewis", "Priya", "Anthony")
+MONTHS = ("January", "March", "May")

@@ -1,0 +1,123 @@
+"""How simulated leads say things in Spanish, by what they are asked. `{braces}` are a scene's facts."""
+
+WORDS = {
+    "opens": (
+        "Hola, vi su anuncio y quería saber cómo funciona",
+        "buenas tardes! me los recomendaron",
+        "Buen día, quisiera más información por favor",
+        "hola, ¿siguen atendiendo?",
+    ),
+    "opens_telling": (
+        "Hola! Tengo {trade} y llevamos los pedidos en {tool}. Quiero mejorar eso",
+        "Buenas, soy {name} de {company}. Somos {people} y anotamos todo en {tool}",
+    ),
+    "process": (
+        "Hoy es {tool} y lo demás queda en la memoria",
+        "anotamos en {tool} y se lo pasamos al repartidor",
+        "cada uno a su manera, pero casi todo va en {tool}",
+        "el cliente escribe, yo lo copio en {tool} y aviso a la cocina",
+    ),
+    "people": ("Somos {people}, conmigo", "unas {people} personas", "yo y otros {others}", "{people} en el turno fuerte"),
+    "tool": ("solo {tool}", "{tool}, hace como 3 años", "nada moderno, {tool}", "Usamos {tool}, probamos una app y la dejamos"),
+    "volume": ("unos {volume} pedidos", "más o menos {volume} al mes", "{volume} en un mes normal", "como {volume}"),
+    "problem": (
+        "Se nos pierden pedidos entre tantos chats",
+        "a la tarde nos enredamos y mandamos cosas cambiadas",
+        "el repartidor sale sin orden y cruza la ciudad dos veces",
+        "direcciones mal anotadas, todos los días",
+        "nadie sabe bien quién pagó y quién debe",
+        "tardamos en contestar y la gente se queja",
+        "cuando falta Carmen nadie entiende su letra",
+        "el inventario nunca cuadra con lo vendido",
+    ),
+    "implication": (
+        "Ya perdí clientes de años por eso",
+        "se nos van unos 400 al mes en gasolina y entregas repetidas",
+        "me quedo hasta las diez cuadrando la caja",
+        "la gente pide al de la esquina y no vuelve",
+        "mi repartidor casi renuncia del estrés",
+        "toda la mañana se va en apagar incendios en vez de vender",
+        "el sábado dejamos de atender a quince personas",
+        "sí, una oficina que pedía almuerzo cada semana se fue",
+    ),
+    "payoff": (
+        "Dormiría tranquila y tomaría más pedidos sin contratar a nadie",
+        "tendría tiempo para la tienda y mis clientes",
+        "podríamos abrir también los domingos",
+        "creo que venderíamos un 20% más",
+        "cenar con mi familia en vez de contar la caja",
+        "saber qué salió y qué falta ya lo paga solo",
+        "menos errores y menos trabajo repetido",
+        "ganar tiempo, sin duda",
+    ),
+    "name": ("{name}", "me llamo {name}", "Soy {name}, mucho gusto"),
+    "company": ("{company}", "se llama {company}", "{company}, está en el centro"),
+    "timeline": ("lo antes posible, ojalá este mes", "para {month}, antes de la temporada", "sin apuro, en unas semanas"),
+    "decision_maker": ("decido yo", "mi socia y yo, pero ella confía en mí", "solo yo, el negocio es mío"),
+    "budget": ("pensaba hasta {budget} al mes", "tengo {budget} al mes apartados", "{budget} mensuales está bien"),
+    "other": ("eso mismo", "más o menos", "como te dije", "por ahí va"),
+    "dont_know": ("no sabría decirte", "nunca lo pensé", "ni idea", "no sé"),
+    "ask_known": ("¿funciona en el celular?", "¿cuánto tarda la puesta en marcha?", "¿hay contrato de permanencia?",
+                  "¿dan capacitación?", "¿puedo importar mis clientes?"),
+    "ask_price": ("¿cuánto cuesta?", "¿qué precio tiene al mes?"),
+    "ask_unknown": ("¿se conecta con balanzas?", "¿imprime etiquetas en braille?", "¿trabajan en Noruega?"),
+    "object": ("me suena caro", "ya probamos un sistema y nadie lo usó", "tendría que pensarlo"),
+    "correct_people": ("en realidad somos {more}, olvidé a los de reparto", "corrijo: {more} personas, no {people}"),
+    "closing": ("Listo, gracias!", "genial, quedo atenta", "perfecto, muchas gracias"),
+    "after": ("ah, otra cosa: {ask}", "me faltó preguntar: {ask}"),
+    "yes": ("sí",),
+    "no": ("no, sigamos por aquí", "no, está bien así"),
+    "rate": ("5",),
+}
+TERSE = {
+    "opens": ("hola", "info", "más datos"),
+    "process": ("{tool}", "a mano"),
+    "people": ("{people}", "como {people}"),
+    "tool": ("{tool}", "ninguna"),
+    "volume": ("{volume}", "unos {volume}"),
+    "problem": ("retrasos", "pedidos perdidos", "direcciones mal", "desorden"),
+    "implication": ("pierdo clientes", "plata", "horas extra", "sí, ventas"),
+    "payoff": ("más tiempo", "vender más", "menos errores"),
+    "name": ("{name}",),
+    "company": ("{company}",),
+    "timeline": ("pronto", "el mes que viene"),
+    "decision_maker": ("yo", "solo yo"),
+    "budget": ("{budget}", "unos {budget}"),
+    "other": ("sí", "ok"),
+    "dont_know": ("ni idea", "no sé"),
+    "closing": ("ok", "dale"),
+    "no": ("no",),
+    "yes": ("sí",),
+    "rate": ("4",),
+}
+HOSTILE = (
+    "otra vez ustedes, qué pesados",
+    "son unos estúpidos, me hacen perder el tiempo",
+    "esto es un bot idiota, ¿no?",
+    "pésimo servicio, una basura",
+    "váyanse al diablo",
+)
+LEAVES = ("dejen de escribirme", "sáquenme de esa lista ya", "no me manden más mensajes")
+OFF_TOPIC = (
+    "¿viste el partido ayer?",
+    "pásame una receta de torta de zanahoria",
+    "¿cuál es la capital de Australia?",
+    "¿hay trabajo ahí? mando mi currículum",
+    "escribe un poema para mi novia",
+)
+PRICE_FIRST = (
+    "¿cuánto cuesta?",
+    "solo quiero el precio",
+    "bueno, ¿pero cuánto sale?",
+    "sin precio no sigo",
+    "dime el valor nomás",
+)
+TRADES = (
+    ("una panadería", "Pan del Barrio", "un cuaderno"),
+    ("una farmacia", "Farma Este", "una planilla"),
+    ("una floristería", "Jardín de Inés", "la agenda del celular"),
+    ("una cocina de almuerzos", "Almuerzos Nelly", "un grupo de WhatsApp"),
+    ("una tienda de mascotas", "Pata Suelta", "papelitos en el mostrador"),
+)
+NAMES = ("Claudia", "Esteban", "Rosa", "Luis", "Patricia", "Antonio")
+MONTHS = ("enero", "marzo", "mayo")
