@@ -10,19 +10,28 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 
 from conversations.playbook.money import level
 
 LONGEST_HEADING = 70  # characters of a line that stands above a paragraph
 STEM = 5
+SHORTEST_CORRECTED, ALIKE = 4, 0.84  # letters of a word that may be a slip; and how near the right one must be
+ENDINGS = ("zinho", "zinha", "inho", "inha", "ito", "ita", "ing", "ed", "a", "o", "e")
 MOST_TERMS = 600  # of a passage
 MOST_WORDS = 24  # of a question
 GRAMS = (3, 4, 5)
 SATURATION, LENGTH_SHARE = 1.2, 0.4  # k1 and b of BM25
 SENTENCE, PARAGRAPH, HEADING = 1.0, 0.5, 0.35  # what each counts
 MEANING = 0.7  # a word of the same meaning against the word itself
-ANSWERABLE = 0.5  # from this on `Hit.confidence` the question is answered
+EXACT, LIKE_ENOUGH, HEADING_LEVEL = 0.9, 0.55, 0.9
+FEATURES = (
+    "said", "worst word", "words missing", "words unheard of", "said exactly", "says the kind", "kind nowhere",
+    "said beside the kind", "asks a kind", "ahead of the next", "score", "length",
+)  # fmt: skip
+WEIGHTS = (-0.883, 1.538, -0.495, 0.101, -1.752, -0.103, 0.678, -1.592, 1.223, -0.458, 1.586, 0.541, 0.323)  # fitted
+ANSWERABLE = 0.55  # from this on `Hit.confidence` the question is answered
 
 EMPTY = frozenset(
     """a o as os um uma uns umas de da do das dos em no na nos nas por pra para pro pela pelo com sem e ou que se eu voce voces vcs vc ce me te lhe meu minha meus minhas seu sua seus suas
@@ -31,9 +40,67 @@ EMPTY = frozenset(
     the an of to in on at for and or is are be do does did can could i you we they my your it this that what how when where who which have has will would there if with from
     el los las un unos unas del al en y con su sus mi mis tu es son hay tiene tienen puede puedo pueden lo le les yo ustedes usted como cual cuanto cuando donde quien que si no por para se me favor
     qnt qto qtos qtas qt dele dela deles delas tb tbm vcs oq pro p d n mim comigo moro mora comprei compro compra usar usa usam usando ver vejo tenho teve ir indo vem vir so tao ne hein moca moco gente conseguir consigo consegue conseguem funciona tipo kg kilo kilos quilo quilos km g m cm
-existe tipo algum alguma alguem coisa mesmo mesma entao tambem ate entre apos depois antes durante cada todo toda todos todas outro outra ainda porem mas menos ok vcs ces serve aceita aceitam""".split()
+hasta desde sin sobre entre tambien ademas muy mas menos ya aqui aca alli ahi esto eso esta este estos estas estan estamos somos soy eres fue algo alguien alguno alguna algunos nada ella ellas ellos nosotros nuestra nuestro
+    queremos quiero quiere queria podemos podria pueda pueden hacer hacen hace hacemos hago tengo tenemos tenes tienes vengo viene vienen va van voy vamos ir dar dan doy doy poner ponen ponemos saber sabe sabes digo dice dicen gracias buenas buenos hola che porfa favor necesito hay
+    got get gets its im ive id us our me mine any some somebody someone anybody anyone something anything just also too so no not yes hi hello hey thanks thank please pls need needs want wants like know tell bring brings take takes go goes going come comes make makes made let lets put been being was were had did does done should may might must shall about into out up down over under than then them they his her he she these those am u r ur own per each every much many
+    tenha tiver teria seria sera seriam fosse isto aquilo nele nela neles nelas num numa uns mim vem veem vou vamos vao indo ficar ficando dando deixar deixa deixam por causa queria queremos gostaria preciso precisa precisam precisava faco faca fizer fiz dou dei sei sabe sabem sabia dizer fala falam falar favor obrigado obrigada moço moça minhas meus tua teu gente pessoal cara mano eh ah hum hein assim agora hoje so somente apenas bem mal certo certa jeito coisas negocio trabalham trabalha trabalhar trabajan trabaja
+    existe tipo algum alguma alguem coisa mesmo mesma entao tambem ate entre apos depois antes durante cada todo toda todos todas outro outra ainda porem mas menos ok vcs ces serve aceita aceitam""".split()
 )
 MEANINGS = """
+acessivel acessibilidade cadeirante cadeira rodas rampa elevador deficiente wheelchair accessible accesible
+estacionamento estacionar parar vaga vagas garagem manobrista parking park estacionar cochera estacionamiento autos
+remarcar remarcacao mudar alterar trocar adiar reagendar transferir reschedule change cambiar postergar
+gravida gestante gestantes gravidez amamentando pregnant embarazada
+doi dor doer doendo sensibilidade machuca pain hurt hurts duele
+medo ansiedade nervoso panico sedacao anestesia calmo acalmar fear afraid miedo
+dente dentes implante implantes protese coroa tooth teeth diente dientes dentista odontologia odontopediatra
+invisivel transparente transparentes discreto invisible
+recibo nota reembolso fiscal invoice factura comprobante receipt
+arrumar arruma consertar conserta conserto reparo reparos repair repairs fix fixed arreglar arreglo
+pingando vazando vazamento vazamentos goteira infiltracao telhado teto encanamento leak roof gotera
+chuva chove chover chovendo rain raining rains rainy lluvia llueve llover
+frio calor aquecimento aquecedor calefaccion calefactor calefactores estufa ventilador ar condicionado heating cold
+capacidade capacidad cabe cabem caben lugares pessoas personas invitados convidados lotacao gente entran entra recibe capacity guests seats people
+reserva reservar sena sinal adiantado deposit deposito caucao entrada reservo reservamos booking book
+celiaco celiaca gluten vegano vegana veganas vegetariano vegetariana vegetarianas dieta alergico alergica intolerancia kosher diet vegan vegetarian
+comida menu prato platos cardapio comer catering cozinha cocina food meal
+probar provar prova degustacion degustacao experimentar taste tasting
+bebida bebidas vino vinho vinos cerveja cerveza refrigerante gaseosas tragos drink drinks wine beer descorche rolha
+visita visitar visitas conhecer conocer ver tour show tours
+somos empresa historia desde fundada aberta founded opened business since quienes quem anos fundado
+longe alcance autonomia km quilometros range far distance
+roubar roubo robo robaron steal steals stolen theft robado
+furado furou pneu pneus puncture punctures flat tyre tyres tire pinchazo pinchada
+capacete helmet helmets casco cascos lock cadeado candado
+passaporte identidade identificacao passport identity id dni pasaporte card document documents
+crianca criancas kids kid child children ninos nino nenes nene chicos bebe bebes baby years
+devolver devolucao devuelven devolvemos devolve reembolsar refund money back arrepentir arrepiento arrependo
+sair saio sair rescisao multa quebrar contrato antes prazo leave leaving
+fiador fianca garantia garantias seguro caucao avalista aval
+renda salario holerite holerites ganho ganhar comprovante comprovar extrato income ingreso ingresos
+animal animais bicho bichos gato gatos gata cachorro cachorros pet pets cao caes mascota mascotas perro perros
+temporada praia diaria veraneio rural sitio chacara
+fotos foto fotografias fotografico imagens fotografo fotografa photographer photo photos
+entrada financiamento financiar financia fgts caixa banco emprestimo mortgage loan
+vence vencimento vencer dia boleto atrasar atraso atrasado juros multa late overdue
+loja lojas filial filiais unidade unidades sucursal store stores shop shops
+sapato sapatos calcado calcados roupa roupas moda shoe shoes clothes ropa zapatos
+usuario usuarios funcionario funcionarios pessoas vendedora vendedoras equipe equipes users staff user
+planilha planilhas excel importar importamos importacao migrar passar cadastrar produtos spreadsheet import
+comissao porcentagem percentual taxa taxas percent commission comision
+fiado crediario carne carnes promissoria credito parcelar
+treinar treinam treinamento ensinar ensinam curso capacitacion training
+seguro seguros seguranca protegido protegidos privacidade lgpd backup copia vazar safe secure security
+offline internet conexao caiu cai wifi sem sinal online
+impressora impressoras imprimir termica etiqueta etiquetas printer
+micro onibus bus transporte transfer traslado van
+festejar fiesta festa festas evento eventos party wedding boda bodas casamento cumpleanos aniversario salon salao
+musica dj som sonido luz luces iluminacao band banda
+grupo grupos group groups companies equipe turma
+verao inverno summer winter verano invierno april october outubro abril
+fim semana sabado domingo feriado weekend saturday sunday saturdays sundays mondays monday lunes martes miercoles jueves viernes sabados segunda terca quarta quinta sexta
+hotel hoteis hotels bring deliver
+kids seat seats silla assento cadeirinha
 preco valor custo custa custam quanto caro barato mensalidade taxa tarifa cobra cobram cobrado price cost fee precio cuesta sai pago pagar paga
 pagamento pagar pago pix boleto cartao credito debito dinheiro parcela parcelar vezes vencimento card payment tarjeta efectivo forma parcelado dividir divide
 horario hora horas abre fecha aberto fechado funciona atendimento atende expediente plantao domingo sabado feriado open close hours abren cierran
@@ -118,7 +185,7 @@ def split(document: str) -> list[Passage]:
             continue
         if (
             len(lines[0]) <= LONGEST_HEADING
-            and not lines[0].endswith((".", "!", "?", ";"))
+            and not lines[0].endswith((".", "!", ";") if len(lines) > 1 else (".", "!", "?", ";"))
             and not lines[0].startswith(("-", "•", "*"))
         ):
             heading, lines = lines[0].strip("# "), lines[1:]
@@ -147,26 +214,41 @@ class Index:
         self._rarity = {term: math.log(1 + (total - count + 0.5) / (count + 0.5)) for term, count in counted.items()}
         self._unseen = math.log(1 + (total + 0.5) / 0.5)
         lengths = [sum(body.values()) for body, _ in self._fields]
-        self._mean = sum(lengths) / total or 1.0
+        self._mean = sum(lengths) / max(len(self.passages), 1) or 1.0
         self._vocabulary = {word for p in self.passages for word in _words(f"{p.heading} {p.text}")}
 
     def find(self, question: str, *, limit: int = 3) -> list[Hit]:
         """The best passages for a question, best first; empty when nothing of it is in any."""
-        asked = [word for word in _words(level(question)) if word not in EMPTY] or _words(level(question))
-        query = [(word, _word_terms(word), _meanings(word)) for word in asked if not word.isdigit()] or [
-            (word, _word_terms(word), ()) for word in asked
-        ]
-        scored = []
-        for at in range(len(self.passages)):
-            score = self._score(query, at)
-            if score > 0:
-                scored.append((score, at))
-        scored.sort(key=lambda item: (-item[0], item[1]))
-        confidence = self._confidence(question, query, [at for _, at in scored[:limit]])
+        query = self._query(question)
+        scored = self._ranked(query)
+        if not scored:
+            return []
+        confidence = self._confidence(self.features(question, query=query))
         return [
             Hit(at, self.passages[at], score, confidence if place == 0 else confidence * score / scored[0][0])
             for place, (score, at) in enumerate(scored[:limit])
         ]
+
+    def _query(self, question: str) -> list["Asked"]:
+        words = _words(level(question))
+        asked = [self._spelled(word) for word in words if word not in EMPTY] or words
+        asked = [word for word in asked if not word.isdigit()] or asked
+        return [(word, _word_terms(word), _meanings(word)) for word in dict.fromkeys(asked)]
+
+    def _ranked(self, query: list["Asked"]) -> list[tuple[float, int]]:
+        scored = [(self._score(query, at), at) for at in range(len(self.passages))]
+        return sorted(((score, at) for score, at in scored if score > 0), key=lambda item: (-item[0], item[1]))
+
+    def _spelled(self, word: str) -> str:
+        """The word these passages, or customers in general, use where somebody has mistyped one."""
+        if len(word) < SHORTEST_CORRECTED or word.isdigit() or f"={_stem(word)}" in self._rarity or _meanings(word):
+            return word
+        alike = [
+            known
+            for known in (self._vocabulary | _meant_words())
+            if known[0] == word[0] and abs(len(known) - len(word)) <= 1 and len(known) >= SHORTEST_CORRECTED
+        ]
+        return next(iter(get_close_matches(word, sorted(alike), n=1, cutoff=ALIKE)), word)
 
     def _score(self, query: list["Asked"], at: int) -> float:
         body, heading = self._fields[at]
@@ -194,28 +276,71 @@ class Index:
         count = terms.get(term, 0)
         return self._rarity.get(term, self._unseen) * count * (SATURATION + 1) / (count + norm) if count else 0.0
 
-    def _confidence(self, question: str, query: list["Asked"], best: list[int]) -> float:
-        """How much of what is asked the best passage says, each word by how rare it is; and whether it says that kind of thing."""
-        if not best:
-            return 0.0
-        plain = level(question)
-        covered = max(self._coverage(query, window) for at in best[:2] for window in (*self._windows[at],))
-        kind = max(_says_kind(plain, level(f"{self.passages[at].heading} {self.passages[at].text}")) for at in best[:2])
-        raw = 6.0 * (covered - 0.52) + 2.2 * (kind - 0.8)
+    def _confidence(self, features: Sequence[float]) -> float:
+        """That the question is answered: a logistic model (`training.answerable` fits its weights)."""
+        raw = WEIGHTS[0] + sum(weight * value for weight, value in zip(WEIGHTS[1:], features, strict=True))
         return 1.0 / (1.0 + math.exp(-raw))
 
-    def _coverage(self, query: list["Asked"], terms: Counter[str]) -> float:
-        whole = had = 0.0
-        for _, own, meant in query:
-            stems = [term for term in own if term[0] == "="]
-            grams = [term for term in own if term[0] == "~"]
-            weight = max((self._rarity.get(term, self._unseen) for term in stems), default=1.0)
-            exact = any(term in terms for term in stems)
-            alike = sum(term in terms for term in grams) / (len(grams) or 1)
-            same = any(term in terms for term in meant)
-            whole += weight
-            had += weight * (1.0 if exact else max(0.75 if same else 0.0, alike if alike > 0.55 else 0.0))
-        return had / whole if whole else 0.0
+    def features(self, question: str, *, query: list["Asked"] | None = None) -> list[float]:
+        """What `confidence` is made of: see FEATURES. All between about 0 and 1; zeros when nothing is found."""
+        query = self._query(question) if query is None else query
+        ranked = self._ranked(query)
+        if not ranked:
+            return [0.0] * len(FEATURES)
+        best = max(
+            ((self._levels(query, window, self._fields[at][1]), at, place)
+             for _, at in ranked[:2] for place, window in enumerate(self._windows[at])),
+            key=lambda item: sum(item[0]),
+        )  # fmt: skip
+        levels, at, place = best
+        plain = level(question)
+        near = level(" ".join(self._sentences[at][max(0, place - 1) : place + 2]))
+        whole = level(f"{self.passages[at].heading} {self.passages[at].text}")
+        wanted = [answer for asks, answer in KINDS if asks.search(plain)]
+        novel = sum(
+            not any(term in self._rarity for term in (*own[:1], *meant)) for _, own, meant in query
+        )  # fmt: skip
+        first = ranked[0][0]
+        rarity = sum(self._rarity.get(own[0], self._unseen) for _, own, _ in query)
+        return [
+            sum(levels) / len(levels),
+            1.0 - min(levels),
+            sum(1.0 - one for one in levels) / 4,
+            novel / len(query),
+            sum(one >= EXACT for one in levels) / len(levels),
+            float(bool(wanted) and all(answer.search(near) for answer in wanted)),
+            float(bool(wanted) and not all(answer.search(whole) for answer in wanted)),
+            self._kind_coverage(query, wanted, [at for _, at in ranked[:2]]) if wanted else 0.0,
+            float(bool(wanted)),
+            (first - (ranked[1][0] if len(ranked) > 1 else 0.0)) / first,
+            min(first / rarity, 4.0) / 4,
+            min(len(query), 8) / 8,
+        ]
+
+    def _kind_coverage(self, query: list["Asked"], wanted: list[re.Pattern[str]], best: list[int]) -> float:
+        """How much of the question stands in the one sentence that says the kind of thing asked for."""
+        return max(
+            (
+                sum(self._levels(query, terms, self._fields[at][1])) / len(query)
+                for at in best
+                for terms, sentence in zip(self._single[at], self._sentences[at], strict=True)
+                if all(answer.search(level(sentence)) for answer in wanted)
+            ),
+            default=0.0,
+        )
+
+    def _levels(self, query: list["Asked"], terms: Counter[str], heading: Counter[str]) -> list[float]:
+        """For each word asked how surely it is there: 1 the word itself, less one alike, one of its meaning, 0 not."""
+        return [max(self._level(word, terms), HEADING_LEVEL * self._level(word, heading)) for word in query]
+
+    def _level(self, word: "Asked", terms: Counter[str]) -> float:
+        _, own, meant = word
+        if own[0] in terms:
+            return 1.0
+        grams = [term for term in own if term[0] == "~"]
+        alike = sum(term in terms for term in grams) / (len(grams) or 1)
+        same = MEANING if any(term in terms for term in meant) else 0.0
+        return max(alike if alike > LIKE_ENOUGH else 0.0, same)
 
 
 Asked = tuple[str, tuple[str, ...], tuple[str, ...]]
@@ -270,7 +395,13 @@ def _word_terms(word: str) -> tuple[str, ...]:
 
 
 def _stem(word: str) -> str:
-    return word if len(word) <= STEM else word[:STEM]
+    """The beginning of a word without the endings of number and gender, so far as they can be told."""
+    word = word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+    for ending in ENDINGS:
+        if len(word) - len(ending) >= 3 and word.endswith(ending):
+            word = word[: -len(ending)]
+            break
+    return word[:STEM]
 
 
 @lru_cache(maxsize=1)
@@ -281,6 +412,11 @@ def _groups() -> dict[str, tuple[int, ...]]:
             if number not in (places := found.setdefault(_stem(word), [])):
                 places.append(number)
     return {stem: tuple(places) for stem, places in found.items()}
+
+
+@lru_cache(maxsize=1)
+def _meant_words() -> frozenset[str]:
+    return frozenset(word for line in MEANINGS for word in line.split())
 
 
 @lru_cache(maxsize=8192)
@@ -313,18 +449,19 @@ def _windows(sentences: list[str]) -> Iterator[Counter[str]]:
         yield terms
 
 
+PRICE = r"r\$|us\$|\$ ?\d|€|£|gratis|gratuit|\bfree\b|de graca|sem custo|sin costo|sin cargo|inclus[oa]|inclu(?:id|ded)|\d+ ?%|\breais\b|descontad|por nossa conta|mitad|no pagan"
+CLOCK = (
+    r"\b\d{1,2} ?h\b|\d{1,2}h\d\d|\d{1,2}:\d\d|\b\d{1,2} ?[ap]m\b|24 horas|meio-dia|\bde \d{1,2} a \d{1,2}\b|\ba las \d"
+)
+PLACE = r"\brua\b|\bav\b|avenida|bairro|rodovia|\bruta\b|street|next to|\bcalle\b|quilometro|kilometro|\bkm\b|endereco|\bsala \d|praca|\bcentro\b|unidade|cidade|regiao|\ben [A-Z]"
+LENGTH = r"\d+ ?(?:dias|horas|meses|anos|minutos|semanas|hours|days|weeks|months|minutes|years)|(?:um|dois|duas|tres|quatro|cinco|seis|sete|oito|dez|doze|two|three|four|five|six|seven|ten) (?:dias|horas|meses|anos|minutos|semanas|hours|days|weeks|months|minutes|years)|mesmo dia|same day|while you wait|na hora"
 KINDS = (
-    (re.compile(r"\b(?:quanto (?:custa|e|fica|sai|ta|cobra\w*|pago)|qual (?:o )?(?:valor|preco)|preco|valor|how much|cuanto (?:cuesta|sale))\b"), re.compile(r"r\$|\$|€|gratis|gratuit|sem custo|incluso|incluid|\d+ ?%|mensalidade|reais")),
-    (re.compile(r"\b(?:que horas|qual (?:o )?horario|abre\w*|fecha\w*|what time|que hora|horario)\b"), re.compile(r"\d{1,2}\s?h|\d{1,2}:\d\d|24 horas|meio-dia")),
-    (re.compile(r"\b(?:qual (?:e )?o nome|quem (?:e|sao|da|vai|faz)|como (?:se )?chama|who)\b"), re.compile(r"\bdr|coordena|diret|responsavel|equipe|profission|professor|veterinari|tecnic")),
-    (re.compile(r"\b(?:quantos|quantas|cuantos|how many)\b"), re.compile(r"\d")),
-    (re.compile(r"\b(?:onde (?:fica|e|voces)|endereco|qual (?:a )?rua|where|donde)\b"), re.compile(r"\brua|\bav|bairro|unidade|cidade|londrina|regiao|site|aplicativo|endereco")),
+    (re.compile(r"\b(?:(?:quanto|qto|qnto|qt|cuanto) (?:\w+ )?(?:custa\w*|e|eh|fica|sai|ta|cobra\w*|pago|pagamos|vale|valem|sale|salen|cuesta\w*|es|cobran)|qual (?:e )?(?:o )?(?:valor|preco)|preco|valor|precio|how much|prices?|fee|mensalidade)\b"), re.compile(PRICE)),
+    (re.compile(r"\b(?:(?:que|q|qual|qual o|qual e o|a que|hasta que|ate que|ate q) horas?|hora\w* de|que horario|horarios?|abre\w*|abri\w*|fecha\w*|what time|opening hours|close[sd]?|cierran?)\b"), re.compile(CLOCK)),
+    (re.compile(r"\b(?:qual (?:e )?o nome|(?:quem|quien(?:es)?|who) (?:e|eh|es|sao|son|da|vai|faz|is|are|criou)|como (?:se )?(?:chama|llama))\b"), re.compile(r"\bdra?\b|doutor|coordena|diret|responsavel|equipe|profission|professor|veterinari|tecnic|irma|hermana|sisters?|founder|fundad|dono|duen")),
+    (re.compile(r"\b(?:quantos|quantas|cuantos|cuantas|how many)\b"), re.compile(r"\d|\b(?:dois|duas|tres|quatro|cinco|seis|sem limite|unlimited|dos|two|three)\b")),
+    (re.compile(r"\b(?:onde (?:fica|e|eh|voces|vcs)|endereco|qual (?:a )?rua|where (?:are|is|do)|donde (?:queda|esta\w*|es)|direccion|address)\b"), re.compile(PLACE)),
+    (re.compile(r"\b(?:(?:quanto|qto|cuanto) tempo|cuanto (?:tarda|demora|dura)\w*|how (?:long|many days)|quantos (?:dias|meses|anos)|demora\w*)\b"), re.compile(LENGTH)),
+    (re.compile(r"\b(?:marca|modelo|brand|banco)\b(?! \w*(?:r|cao)\b)"), re.compile(r"\bmarca|\bbrand|\bmodelo|\bbanco|stone|cielo|itau|caixa")),
+    (re.compile(r"\b(?:desconto|descuento|discount)\b"), re.compile(r"descont|descuent|\d+ ?%|discount|\boff\b|gratis|free")),
 )  # fmt: skip
-
-
-def _says_kind(question: str, text: str) -> float:
-    """1.0 when the text says the kind of thing asked for (a price, an hour, a person, a number, a place), 0.3 when not."""
-    wanted = [answer for asks, answer in KINDS if asks.search(question)]
-    if not wanted:
-        return 0.8
-    return 1.0 if all(answer.search(text) for answer in wanted) else 0.3

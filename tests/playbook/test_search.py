@@ -1,10 +1,14 @@
 """A question finds the passage that answers it, however it is spelled; what no document says is told apart."""
 
+import io
 import json
 from pathlib import Path
 
+import pytest
+
 from conversations.playbook import search
 from conversations.playbook.evaluation import predict
+from conversations.playbook.training import answerable
 
 KNOWLEDGE = Path(__file__).resolve().parents[1] / "evals" / "knowledge"
 DOCUMENT = """Ateliê Girassol
@@ -68,5 +72,34 @@ def test_it_reaches_its_figures_on_the_questions() -> None:
         told += all(text in document for text in prediction["passages"])
     assert (answerable, others, told) == (48, 24, 72)
     assert right / answerable >= 0.95
-    assert unsaid / others >= 0.75
-    assert said / answerable >= 0.64
+    assert unsaid / others >= 0.70
+    assert said / answerable >= 0.80
+
+
+def test_the_weights_are_what_the_training_data_gives() -> None:
+    printed = io.StringIO()
+    fitted = answerable.main(out=printed)
+    assert list(search.WEIGHTS) == pytest.approx(fitted, abs=0.02)
+    assert len(fitted) == len(search.FEATURES) + 1
+    assert printed.getvalue().count("answered told") == 2 * len({name for name, _, _ in answerable.rows()})
+
+
+def test_it_takes_a_question_in_a_document_for_a_heading() -> None:
+    passages = search.split("Tem garantia?\nSim, de um ano.\n\nEntregam?\nEm Natal, sim.")
+    assert [(one.heading, one.text) for one in passages] == [
+        ("Tem garantia?", "Sim, de um ano."), ("Entregam?", "Em Natal, sim."),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("slip", ["ceramca", "cerâmicaa", "serâmica", "CERAMICAS"])
+def test_it_forgives_slips_of_the_finger(slip: str) -> None:
+    found = search.Index(search.split(DOCUMENT)).find(f"tem aula de {slip}?")
+    assert found[0].passage.heading == "Cursos"
+
+
+def test_it_counts_rarity_among_all_passages_not_among_those_given() -> None:
+    passages = [search.Passage("", "A oficina abre cedo."), search.Passage("", "A oficina de vidro abre tarde.")]
+    alone = search.Index(passages).find("oficina de vidro")
+    among = search.Index(passages, counts={"=ofici": 900}, total=1000).find("oficina de vidro")
+    assert alone[0].passage is among[0].passage is passages[1]
+    assert among[0].score - among[1].score > alone[0].score - alone[1].score
