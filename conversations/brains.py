@@ -8,7 +8,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
@@ -16,7 +16,7 @@ from typing import Protocol
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from conversations import vetting
+from conversations import attachments, tools, vetting
 from conversations.guards import Violation
 from conversations.playbook.brain import PlaybookBrain
 from conversations.ports import Brain, Context, Decision, GuardNote, ModelError, ModelUse
@@ -47,7 +47,8 @@ class Breaker:
     while; then one request is let through, and closes it or opens it anew.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._failures: dict[str, int] = {}
         self._open_until: dict[str, float] = {}
@@ -57,9 +58,9 @@ class Breaker:
             until = self._open_until.get(org)
             if until is None:
                 return True
-            if time.monotonic() < until:
+            if self._clock() < until:
                 return False
-            self._open_until[org] = time.monotonic() + PAUSE.total_seconds()  # one goes ahead, the others wait for it
+            self._open_until[org] = self._clock() + PAUSE.total_seconds()  # one goes ahead, the others wait for it
             return True
 
     def worked(self, org: str) -> None:
@@ -72,7 +73,7 @@ class Breaker:
             failures = self._failures[org] = self._failures.get(org, 0) + 1
             if error.needs_reconnect or error.retry_after is not None or failures >= FAILURES_IN_A_ROW:
                 pause = min(max(error.retry_after or PAUSE, timedelta(seconds=1)), LONGEST_PAUSE)
-                self._open_until[org] = time.monotonic() + pause.total_seconds()
+                self._open_until[org] = self._clock() + pause.total_seconds()
 
 
 breaker = Breaker()
@@ -145,6 +146,13 @@ class FallbackBrain:
         logger.warning("the model gave nothing: %s", failure)
         metrics.incr("sdr_model_fallbacks", reason=failure.reason)
         return _Attempt(why=failure.reason, uses=failure.uses)
+
+
+async def equipped(brain: Brain, context: Context, run: tools.Run) -> Context:
+    """The context with the lead's files and the tools of this turn, for a brain with a model that will be asked."""
+    if not isinstance(brain, FallbackBrain) or brain.model is None or context.is_over_budget:
+        return context
+    return replace(context, attachments=await run(attachments.of, context), tools=tools.toolbox(context, run))
 
 
 def configured() -> ModelBrain | None:

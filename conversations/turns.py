@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from conversations import (
+    brains,
     costs,
     evidence,
     intake,
@@ -81,6 +82,7 @@ async def take(conversation_id: int, run: Run) -> None:
         return
     brain = brain_named(opened.brain)
     context = await run(transcript.inform, opened.context, opened.agent) if brain.is_informed else opened.context
+    context = await brains.equipped(brain, context, run)
     began = time.monotonic()
     with metrics.timing("sdr_decision_seconds"):
         decision = await asyncio.wait_for(brain.decide(context), opened.timeout.total_seconds())

@@ -14,6 +14,7 @@ from conversations import prompts
 from conversations.ports import Attachment, Context, Line, ToolUse
 
 NOTHING = "(nothing)"
+NEAR = " (near what was asked; it may not answer)"
 LONGEST_LINE_CHARS = 4_000  # of one message; whoever writes more is read to there
 LARGEST_FILES_BYTES = 10 * 1024 * 1024  # together: base64 makes 13 MB of it, and we stay under 15 (contract 7)
 READABLE = frozenset({
@@ -148,7 +149,8 @@ def _context(context: Context, tag: str, new: frozenset[int]) -> str:
         asked=_listed(one.text for one in known.asked) or NOTHING,
         answers=_listed(f"{one.id}, {one.stage}: {_data(one.quote, tag)}" for one in known.answers) or NOTHING,
         knowledge="\n".join(
-            f"[{one.id}] {one.source} {one.heading}\n{_data(one.text, tag)}" for one in context.snippets
+            f"[{one.id}] {one.source} {one.heading}{'' if one.answers else NEAR}\n{_data(one.text, tag)}"
+            for one in context.snippets
         )
         or NOTHING,
         catalogue=_listed(

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from conversations import brains, vetting
 from conversations.brains import Breaker, FallbackBrain
 from conversations.playbook.brain import PlaybookBrain
 from conversations.ports import Brain, Context, Decision, ModelError, Offer, Snippet
+from integrations.gemini import configured
 from integrations.gemini.brain import GeminiBrain
 from integrations.gemini.standin import Standin, Step, blocks, fails, gives, resets, says, waits, writes
 
@@ -133,13 +135,22 @@ def test_without_a_key_there_is_no_model(context: Make) -> None:
     assert (made.brain, made.guards) == ("playbook", ())
 
 
-def test_the_settings_name_the_model(settings: object, context: Make) -> None:
-    settings.SDR_MODEL_BRAIN = "tests.integrations.gemini.test_fallback.a_brain"  # type: ignore[attr-defined]
-    assert FallbackBrain().name == "playbook"
-
-
-def a_brain() -> PlaybookBrain:
-    return PlaybookBrain()
+def test_the_settings_name_the_model(gemini: Standin, context: Make, settings: Any) -> None:
+    settings.GEMINI_API_KEY, settings.GEMINI_BASE_URL = gemini.api_key, gemini.url
+    settings.GEMINI_MODEL = "gemini-3.7-flash"
+    settings.SDR_MODEL_BRAIN = "integrations.gemini.configured.brain"
+    configured.client.cache_clear()
+    configured.brain.cache_clear()
+    try:
+        both = FallbackBrain()
+        assert both.name == "gemini"
+        assert decide(both, context("oi")).model == "gemini-3.7-flash"
+        heard = asyncio.run(configured.transcriber().transcribe(b"x" * 500, "audio/ogg", language="pt-br"))
+        assert heard.use is not None
+        assert heard.use.model == settings.GEMINI_TRANSCRIPTION_MODEL
+    finally:
+        configured.client.cache_clear()
+        configured.brain.cache_clear()
 
 
 # --- The breaker ---
@@ -160,10 +171,9 @@ def test_a_success_in_between_forgives(gemini: Standin, both: FallbackBrain, con
         assert decide(both, context("oi")).brain == "gemini"
 
 
-def test_one_goes_ahead_when_the_pause_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_goes_ahead_when_the_pause_is_over() -> None:
     now = 1000.0
-    monkeypatch.setattr(brains.time, "monotonic", lambda: now)
-    breaker = Breaker()
+    breaker = Breaker(clock=lambda: now)
     breaker.failed("acme", ModelError("…", reason="daily_limit", retry_after=timedelta(hours=1)))
     assert not breaker.lets_through("acme"), "the vendor named a time"
     now += brains.LONGEST_PAUSE.total_seconds() - 1
