@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import connection
 
-from conversations import rows, settings_of
+from conversations import live, rows, settings_of
 from conversations.models import AgentVersion, Conversation, Event, EventName, Qualification
 from conversations.qualification import Stage
 from conversations.signals import event_recorded
@@ -59,6 +59,7 @@ def record(
         event.pk, event.sequence = cursor.fetchone()
     event._state.adding = False
     conversation.event_seq = event.sequence
+    live.changed(conversation.pk)
     event_recorded.send(sender=Event, event=event, conversation=conversation)
     return event
 

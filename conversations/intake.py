@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import F, Max
 from django.utils import timezone
 
-from conversations import erasure, evidence, links, policy, rows, satisfaction, settings_of, wording
+from conversations import erasure, evidence, links, live, policy, rows, satisfaction, settings_of, wording
 from conversations.events import record, updated
 from conversations.models import (
     AgentVersion,
@@ -467,6 +467,7 @@ def apply_to_message(number: Number, news: Edit | Revoke | StatusUpdate | Reacti
         return
     locked(target.conversation_id)
     message = Message.objects.select_for_update().get(pk=target.pk)
+    live.changed(target.conversation_id)
     apply_news(message, SORTS[type(news)], packed(news))
 
 
@@ -474,6 +475,7 @@ def apply_to_message(number: Number, news: Edit | Revoke | StatusUpdate | Reacti
 TICK = """
 UPDATE conversations_message SET ack = %(rank)s
 WHERE number_id = %(number)s AND provider_id = %(target)s AND ack < %(rank)s AND author <> %(lead)s
+RETURNING conversation_id
 """
 
 
@@ -485,6 +487,8 @@ def tick(number: Number, news: StatusUpdate) -> bool:
         cursor.execute(TICK, {
             "lead": Message.Author.LEAD.value, "rank": news.ack.rank, "number": number.pk, "target": news.target_id,
         })  # fmt: skip
+        for (conversation_id,) in cursor.fetchall():
+            live.changed(conversation_id)
         return bool(cursor.rowcount)
 
 
@@ -891,7 +895,12 @@ def want_turn(conversation: Conversation, settings: AgentVersion, *, text: str) 
 
 def want(kind: str, ref: int, *, at: datetime | None = None) -> None:
     Due.objects.want(org_id(), kind, ref, at=at, priority=LIVE)
+    if kind in OF_CONVERSATIONS:
+        live.changed(ref)
     bell.ring()
+
+
+OF_CONVERSATIONS = frozenset({"turn", "send", "tend"})  # kinds whose `ref` is a conversation
 
 
 def org_id() -> int:

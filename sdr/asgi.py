@@ -26,6 +26,7 @@ LIVE_PATH = "/health/live"
 ALIVE = b'{"status": "ok", "checks": {}}'  # as sdr.health answers it
 # By dotted path: it needs the app registry, which importing Django's application above has filled.
 whatsapp = import_string("integrations.whatsapp.webhook.door")
+streams = import_string("conversations.streams.streams")
 
 bridge = Bridge(
     django_application,
@@ -60,6 +61,7 @@ async def _live(receive: Receive, send: Send) -> None:
         if message["type"] == "lifespan.startup":
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
+            await streams.close()
             await whatsapp.close()
             await bridge.close()
             await send({"type": "lifespan.shutdown.complete"})
@@ -80,4 +82,4 @@ async def _answer_live(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": ALIVE if scope["method"] == "GET" else b""})
 
 
-ASYNC_ROUTES: list[tuple[str, ASGIApplication]] = [(LIVE_PATH, _answer_live), ("/hooks/whatsapp/", whatsapp)]
+ASYNC_ROUTES: list[tuple[str, ASGIApplication]] = [(LIVE_PATH, _answer_live), ("/hooks/whatsapp/", whatsapp), ("/live/", streams)]

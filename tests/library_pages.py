@@ -247,6 +247,7 @@ OUTSIDE: dict[tuple[str, str], tuple[set[int], set[int]]] = {
 }
 ASYNC = {  # entered past Django in sdr.asgi.ASYNC_ROUTES: (file, the test that shows that no org leaks there)
     "/health/live": ("sdr/test_asgi.py", "test_it_is_alive_while_all_threads_are_busy"),
+    "/live/": ("conversations/test_streams.py", "test_members_hear_of_their_org_alone"),
     "/hooks/whatsapp/": (
         "integrations/whatsapp/test_door.py",
         "test_another_instances_body_is_quarantined_without_its_key",

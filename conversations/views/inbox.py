@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from conversations import listing, wording
-from conversations.forms import CLOSINGS, SNOOZES
+from conversations.forms import CLOSINGS
 from conversations.listing import Wanted
 from conversations.models import Conversation, Message, Number, Qualification, SavedView
 from conversations.qualification import Stage
