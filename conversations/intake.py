@@ -51,6 +51,8 @@ from orgs.models.queue import LIVE
 PARK_AGAIN = timedelta(seconds=10)
 PARK_LONGEST = timedelta(seconds=30)
 CONFIRMED_NEAR = timedelta(minutes=5)  # between our claim and the provider's time of the same message
+APPROVED_BY = "approved_by"  # in a message's extra: the person who let this one leave
+PENDING_KEPT = timedelta(days=30)  # news of a message that never came
 OPTED_OUT = "opt_out"  # what the confirmation of an opt-out is marked with
 FOLLOW_UP = "follow_up"  # and what is written to a silent lead (conversations.follow_ups)
 PREVIEW_CHARS = 120
@@ -505,6 +507,11 @@ def apply_pending(message: Message) -> bool:
         apply_news(message, one.sort, one.data)
         one.delete()
     return bool(waiting)
+
+
+def prune_pending(now: datetime) -> int:
+    """Inside the org: news of messages that have not come in PENDING_KEPT goes. Out: how many pieces."""
+    return Pending.objects.filter(created_at__lt=now - PENDING_KEPT).delete()[0]
 
 
 def await_arrival(number_id: int, provider_id: str) -> None:

@@ -136,7 +136,8 @@ def approve(message: Message, person: Person, *, request: HttpRequest | None = N
         )
     ensure_ai_may_speak(conversation)
     draft.state, draft.epoch = Message.State.QUEUED, conversation.epoch
-    draft.save(update_fields=["state", "epoch"])
+    draft.extra = {**draft.extra, intake.APPROVED_BY: person.pk}
+    draft.save(update_fields=["state", "epoch", "extra"])
     intake.settle_need(conversation)
     note(audit.Action.DRAFT_APPROVED, conversation, person, request=request, data={"id": draft.pk})
     intake.want("send", conversation.pk)
@@ -170,7 +171,8 @@ def retry(message: Message, person: Person, *, attempt: int | None = None, reque
         ensure_ai_may_speak(conversation)
     former = stuck.state
     stuck.state, stuck.failure, stuck.not_before, stuck.epoch = Message.State.QUEUED, "", None, conversation.epoch
-    stuck.save(update_fields=["state", "failure", "not_before", "epoch"])
+    stuck.extra = {**stuck.extra, intake.APPROVED_BY: person.pk}
+    stuck.save(update_fields=["state", "failure", "not_before", "epoch", "extra"])
     intake.settle_need(conversation)
     data: dict[str, object] = {"id": stuck.pk, "from": former}
     note(audit.Action.MESSAGE_RETRIED, conversation, person, request=request, data=data)

@@ -152,6 +152,7 @@ class Wait(StrEnum):
     PACE = "waits_for_pace"
     HOURS = "waits_for_hours"
     PERSON = "waits_for_person"
+    APPROVAL = "waits_for_approval"  # never stored: it becomes a draft
 
 
 def next_parcel(conversation_id: int) -> Parcel | None:
@@ -174,6 +175,8 @@ def claim_next(conversation_id: int) -> Claim | None:
         claimed = claim_locked(conversation_id)
     if claimed is Wait.DAY:
         call_person(conversation_id)
+    if claimed is Wait.APPROVAL:
+        make_drafts(conversation_id)
     return claimed if isinstance(claimed, Claim) else None
 
 
@@ -200,6 +203,8 @@ def claim_locked(conversation_id: int) -> Claim | Wait:
         return wait(message, Wait.NUMBER, until=now + CLOSED_PAUSE)
     by_itself = message.author in intake.BY_ITSELF
     if by_itself:
+        if number.mode == Number.Mode.DRAFTS and intake.APPROVED_BY not in message.extra:
+            return Wait.APPROVAL
         if number.mode == Number.Mode.OFF or not may_leave(conversation, message):
             message.state, message.failure = Message.State.CANCELLED, "no_longer_ai"
             message.save(update_fields=["state", "failure"])
@@ -247,6 +252,22 @@ def call_person(conversation_id: int) -> None:
         waits = conversation.messages.filter(state=Message.State.QUEUED, failure=Wait.DAY).exists()
         if waits and conversation.needs_person_since is None:
             intake.need(conversation, "daily_cap")
+
+
+def make_drafts(conversation_id: int) -> None:
+    """The number's mode was lowered to drafts after these words were queued: a person approves them now, or does not.
+
+    What people wrote goes on leaving. Safe to repeat.
+    """
+    with transaction.atomic():
+        conversation = intake.locked(conversation_id)
+        if rows.number(conversation.number_id).mode == Number.Mode.DRAFTS:
+            made = conversation.messages.filter(author__in=intake.BY_ITSELF, state=Message.State.QUEUED).exclude(
+                extra__has_key=intake.APPROVED_BY
+            )
+            if made.update(state=Message.State.DRAFT, failure="", not_before=None):
+                intake.need(conversation, "draft_waits")
+        intake.want("send", conversation.pk)
 
 
 def attachment(message: Message) -> Attachment | None:
@@ -347,12 +368,16 @@ def reclaim(claim: Claim) -> Claim | None:
         message = Message.objects.select_for_update().get(pk=claim.message_id)
         if conversation is None or message.state != Message.State.SENDING or message.attempts != claim.attempt:
             return None
-        if claim.is_ai and (conversation.is_held or not may_leave(conversation, message)):
-            back = conversation.is_held and may_leave(conversation, message)
+        mode = rows.number(conversation.number_id).mode
+        is_lowered = mode == Number.Mode.OFF or (mode == Number.Mode.DRAFTS and intake.APPROVED_BY not in message.extra)
+        if claim.is_ai and (is_lowered or conversation.is_held or not may_leave(conversation, message)):
+            # Back in the queue, the next claim decides what becomes of it.
+            back = (is_lowered or conversation.is_held) and may_leave(conversation, message)
             message.state = Message.State.QUEUED if back else Message.State.CANCELLED
             message.failure = "" if back else "no_longer_ai"
             message.save(update_fields=["state", "failure"])
-            intake.want("send", conversation.pk, at=conversation.hold_until if back else None)
+            held_until = conversation.hold_until if conversation.is_held else None
+            intake.want("send", conversation.pk, at=held_until if back else None)
             if not back and conversation.owner == Conversation.Owner.AI:
                 intake.want("turn", conversation.pk)
             return None

@@ -114,13 +114,14 @@ def incoming_folder(org_id: int) -> str:
 
 
 def prune() -> dict[str, int]:
-    """Scheduled hourly: drop old quarantine and files nobody came for, and mend the queue. Out: how many of each."""
+    """Scheduled hourly: drop old quarantine, news and files nobody came for, mend the queue. Out: how many of each."""
     now = timezone.now()
-    counts = {"quarantine": 0, "files": 0, "orphans": 0, "woken": 0}
+    counts = {"quarantine": 0, "pending": 0, "files": 0, "orphans": 0, "woken": 0}
     for org in each_org():
         try:
             with in_org(org):
                 counts["quarantine"] += Quarantine.objects.prune(now)
+                counts["pending"] += intake.prune_pending(now)
                 counts["files"] += prune_files(org, now) + media.sweep(org, now) + learning.sweep(org, now)
         except Exception:
             logger.exception("an org could not be pruned", extra={"org_id": org.pk})

@@ -180,12 +180,18 @@ INVITE_PERSON = Rule("invite-person", 60, HOUR, burst=30)
 INVITATION_IP = Rule("invitation-ip", 60, HOUR, burst=20, guards_secret=True)
 NEW_ORG_PERSON = Rule("new-org-person", 10, timedelta(days=1), burst=5)
 NEW_ORG_IP = Rule("new-org-ip", 20, timedelta(days=1), burst=10)
+NUMBER_ORG = Rule("number-org", 300, HOUR, burst=60)  # each may become calls to the org's server
+NEW_NUMBER_ORG = Rule("new-number-org", 60, HOUR, burst=20)
+SECRET_PERSON = Rule("secret-person", 60, HOUR, burst=20)  # looks at what proves that webhooks are authentic
 API_PERSON = Rule("api-person", 600, MINUTE, burst=120)
 API_IP = Rule("api-ip", 60, MINUTE, burst=30)
 
 PROVING_AGAIN: tuple[Limit, ...] = ((PROVE_AGAIN, person),)
 SIGNING_UP: tuple[Limit, ...] = ((SIGN_UP_IP, ip),)
 INVITING: tuple[Limit, ...] = ((INVITE_PERSON, person), (INVITE_ORG, org))
+CHANGING_NUMBER: tuple[Limit, ...] = ((NUMBER_ORG, org),)
+ADDING_NUMBER: tuple[Limit, ...] = ((NEW_NUMBER_ORG, org), *CHANGING_NUMBER)
+SEEING_SECRET: tuple[Limit, ...] = ((SECRET_PERSON, person), *CHANGING_NUMBER)
 
 RATE_LIMITS: dict[str, tuple[Limit, ...]] = {
     "account_login": ((SIGN_IN_IP, ip), (SIGN_IN_EMAIL_IP, login_at_ip), (SIGN_IN_EMAIL, login)),
@@ -212,6 +218,20 @@ RATE_LIMITS: dict[str, tuple[Limit, ...]] = {
     "orgs:invitation_resend": INVITING,
     "orgs:invitation": ((INVITATION_IP, ip),),
     "orgs:invitation_signup": ((INVITATION_IP, ip), *SIGNING_UP),
+    "numbers:new": ADDING_NUMBER,
+    "numbers:new_at_server": ADDING_NUMBER,
+    "numbers:new_address": ADDING_NUMBER,
+    "numbers:edit": CHANGING_NUMBER,
+    "numbers:mode": CHANGING_NUMBER,
+    "numbers:connection": CHANGING_NUMBER,
+    "numbers:renewal": CHANGING_NUMBER,
+    "numbers:restart": CHANGING_NUMBER,
+    "numbers:logout": CHANGING_NUMBER,
+    "numbers:removal": CHANGING_NUMBER,
+    "numbers:webhook": CHANGING_NUMBER,
+    "numbers:secret": SEEING_SECRET,
+    "numbers:rotation": SEEING_SECRET,
+    "numbers:rotation_end": SEEING_SECRET,
 }
 
 

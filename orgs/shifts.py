@@ -13,7 +13,7 @@ from orgs.models import Claimed, Due, Org, Want
 from sdr.lib import jobs
 from sdr.lib.org_threads import OrgThreads
 
-REMEMBERED_SECONDS = 3.0
+REMEMBERED_SECONDS = 15.0
 REMEMBERED_MOST = 10_000  # orgs
 LENGTH = timedelta(seconds=45)  # then the shift finishes what it has and starts its successor (DESIGN 3)
 

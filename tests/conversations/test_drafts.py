@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from conversations import pause, replies
+from conversations import pause, replies, sending
 from conversations.models import Contact, Conversation, Message, Number
 from orgs.models import AuditEntry, Person, Refused
 from tests import fakes
@@ -103,3 +103,57 @@ def test_a_message_of_another_conversation_is_not_found(draft: Message, sign_in:
     answer = sign_in(beto).post(f"/o/acme/inbox/{elsewhere.pk}/messages/{draft.pk}/approval/")
     draft.refresh_from_db()
     assert (answer.status_code, draft.state) == (404, "draft")
+
+
+@pytest.fixture
+def queued(in_acme: object) -> Message:
+    """An answer on its way, while everybody is answered."""
+    arrive(make_number(), incoming())
+    fakes.FakeBrain.script = ["Olá! Quantas pessoas são?"]
+    turn(the_conversation())
+    return Message.objects.get(author="ai")
+
+
+def test_what_was_queued_becomes_a_draft_when_the_mode_is_lowered_to_drafts(
+    queued: Message, sign_in: SignIn, beto: Person
+) -> None:
+    Number.objects.update(mode=Number.Mode.DRAFTS)
+    send(the_conversation())
+    send(the_conversation())
+    assert fakes.phone.sent == []
+    assert Message.objects.get(pk=queued.pk).state == "draft"
+    assert the_conversation().needs_reason == "draft_waits"
+    assert post(sign_in(beto), queued, "approval") == 302
+    send(the_conversation())
+    assert fakes.phone.sent == [(JID, "Olá! Quantas pessoas são?")]
+
+
+def test_a_persons_words_leave_in_drafts_mode_behind_what_was_queued(queued: Message, beto: Person) -> None:
+    Number.objects.update(mode=Number.Mode.DRAFTS)
+    Message.objects.create(
+        conversation=queued.conversation, number_id=queued.number_id, author="person", person_id=beto.pk,
+        state="queued", seq=queued.seq + 1, text="Já respondo.",
+    )  # fmt: skip
+    send(the_conversation())
+    send(the_conversation())
+    assert fakes.phone.sent == [(JID, "Já respondo.")]
+    assert Message.objects.get(pk=queued.pk).state == "draft"
+
+
+def test_what_was_queued_is_withdrawn_when_the_ai_is_switched_off(queued: Message) -> None:
+    Number.objects.update(mode=Number.Mode.OFF)
+    send(the_conversation())
+    withdrawn = Message.objects.get(pk=queued.pk)
+    assert (withdrawn.state, withdrawn.failure) == ("cancelled", "no_longer_ai")
+    assert fakes.phone.sent == []
+
+
+@pytest.mark.parametrize(("mode", "state"), [(Number.Mode.DRAFTS, "draft"), (Number.Mode.OFF, "cancelled")])
+def test_a_mode_lowered_while_the_ai_types_keeps_its_words_back(queued: Message, mode: Number.Mode, state: str) -> None:
+    claim = sending.claim_next(queued.conversation_id)
+    assert claim is not None
+    Number.objects.update(mode=mode)
+    assert sending.reclaim(claim) is None
+    send(the_conversation())
+    assert Message.objects.get(pk=queued.pk).state == state
+    assert fakes.phone.sent == []

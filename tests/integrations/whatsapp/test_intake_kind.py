@@ -15,7 +15,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from conversations import intake
-from conversations.models import Contact, Conversation, MediaAsset, Message, Number
+from conversations.models import Contact, Conversation, MediaAsset, Message, Number, Pending
 from integrations import tasks
 from integrations.models import Quarantine
 from integrations.whatsapp import webhook
@@ -224,6 +224,17 @@ def test_pruning_mends_the_queue(acme: Org, arrive: Arrive) -> None:
     assert (counts["orphans"], counts["woken"]) == (1, 1)
     assert list(Due.objects.filter(org_id=acme.pk).values_list("ref", flat=True)) == [str(forgotten.pk)]
     assert set(Received.objects.values_list("pk", flat=True)) == {forgotten.pk, young.pk}
+
+
+def test_news_of_a_message_that_never_came_goes_after_thirty_days(acme: Org, number: ChannelAddress) -> None:
+    with in_org(acme):
+        old, young = (
+            Pending.objects.create(number_id=number.number_id, target_id=target, sort="ack") for target in ("A", "B")
+        )
+        Pending.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=30, minutes=1))
+    assert tasks.prune()["pending"] == 1
+    with in_org(acme):
+        assert list(Pending.objects.values_list("pk", flat=True)) == [young.pk]
 
 
 def test_a_worker_knows_the_kind_and_its_pruning_is_scheduled() -> None:

@@ -15,6 +15,7 @@ from conversations.ports import LinkState
 from integrations.whatsapp import connect, wording
 from integrations.whatsapp.auth import Proof
 from integrations.whatsapp.numbers import add_number
+from orgs import ratelimit
 from orgs.audit import Action
 from orgs.context import in_org
 from orgs.models import AuditEntry, ChannelAddress, Due, Org, Person
@@ -255,3 +256,18 @@ def test_every_trouble_that_is_noted_has_words() -> None:
              "webhook_wrong_instance"}  # fmt: skip
     assert set(wording.TROUBLES) == noted
     assert max(map(len, noted)) <= (Number._meta.get_field("trouble").max_length or 0)
+
+
+@pytest.mark.parametrize("rest", ["mode/", "restart/", "renewal/", "secret/", "removal/"])
+def test_an_org_that_changes_numbers_without_end_is_asked_to_wait(
+    sign_in: SignIn, ana: Person, acme: Org, number: Number, rest: str
+) -> None:
+    while ratelimit.check(ratelimit.NUMBER_ORG, str(acme.pk)).allowed:
+        pass
+    before, entries = again(acme, number), AuditEntry.objects.count()
+    answer = sign_in(ana).post(path(number, rest), {"mode": "new"})
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) >= 1
+    after = again(acme, number)
+    assert (after.mode, after.intent) == (before.mode, before.intent)
+    assert AuditEntry.objects.count() == entries
