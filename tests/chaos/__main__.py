@@ -4,8 +4,9 @@ Without options one small seed. `--full` is what issue and documentation state: 
 ten seeds; the second of several seeds keeps a snapshot open, the third is played at the product's own pace (lease of
 15 s, calls of 30 s, verdicts after 2 min), the others with waits shortened by `tests.chaos.pace`. Batching and cooldown
 are a second each. `--bug NAME` puts back a mistake of `tests.chaos.bugs`, `--bugs` one after the other: then a run is
-good when it finds the violation that the mistake causes (`--focus NAME` plays the same with the right code). Exits with
-1 when a run was not good.
+good when it finds the violation that the mistake causes (`--focus NAME` plays the same with the right code). With
+`--informed` leads tell of themselves and the brain understands as the playbook does, so that evidence is written. Exits
+with 1 when a run was not good.
 CHAOS_STATE names the cluster's directory in .state, for a second run at the same time.
 """
 
@@ -39,6 +40,7 @@ def main() -> int:
                 bug=bug,
                 focus=BUGS[bug or options.focus].points if bug or options.focus else (),
                 has_snapshot=options.snapshot or number == 1,
+                is_informed=options.informed,
             )
             outcomes.append(play(plan))
             outcomes[-1].load = os.getloadavg()[0]
@@ -59,6 +61,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, help="messages a second")
     parser.add_argument("--pace", choices=sorted(PACES), help="of all seeds")
     parser.add_argument("--snapshot", action="store_true", help="kept open in all seeds")
+    parser.add_argument("--informed", action="store_true", help="leads tell of themselves")
     parser.add_argument("--bug", choices=sorted(BUGS), default="")
     parser.add_argument("--focus", choices=sorted(BUGS), default="", help="freeze where this mistake would show")
     parser.add_argument("--bugs", action="store_true")
@@ -85,6 +88,8 @@ def tell(outcome: Outcome) -> None:
     for name in ("parked", "dead"):
         for sentence in getattr(verdict, name)[:SHOWN]:
             print(f"  {name}: {sentence}")
+    if verdict.understood:
+        print(f"  understood: {dict(verdict.understood)}")
     if verdict.explained:
         print(f"  not answered, with a reason: {dict(verdict.explained)}", flush=True)
 

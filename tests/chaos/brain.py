@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+from dataclasses import replace
 
+from conversations.playbook.brain import PlaybookBrain
 from conversations.ports import Context, Decision
 from sdr.lib.errors import PortError
 
@@ -25,4 +27,15 @@ class NamingBrain:
         if random.random() < FAIL_SHARE:
             raise PortError("The model is busy.")
         newest = max((line for line in context.lines if line.author == "lead"), key=lambda line: line.id)
-        return Decision(bubbles=(f"re {newest.text}",))
+        return Decision(bubbles=(f"re {newest.text.split()[0]}",))
+
+
+class UnderstandingBrain(NamingBrain):
+    """Says the same, and understands what the playbook does, so that evidence is written and languages change."""
+
+    is_informed = True
+
+    async def decide(self, context: Context) -> Decision:
+        named = await super().decide(context)
+        understood = await PlaybookBrain().decide(context)
+        return replace(named, finds=understood.finds, intent=understood.intent, language=understood.language)

@@ -14,7 +14,7 @@ from typing import TypeVar
 from integrations.whatsapp.standin import Author, Faults, SendFault
 from tests.chaos.pace import QUICK, Pace
 from tests.chaos.stage import RESTARTS, Stage, staged
-from tests.chaos.truth import BACK_WITHIN_SECONDS, Evidence, Got, Move, Stored, Takeover, Verdict, judge
+from tests.chaos.truth import BACK_WITHIN_SECONDS, Evidence, Finding, Got, Move, Stored, Takeover, Verdict, judge
 
 T = TypeVar("T")
 ORGS, NUMBERS = 2, 2  # numbers of each org
@@ -44,6 +44,10 @@ LOOK_SECONDS = 1.0
 CONNECT_SECONDS = 30.0
 SETTLE_SECONDS = 90.0  # for what is still on its way when no verdict is open any more
 BATCHING_SECONDS, COOLDOWN_SECONDS = 1, 1  # instead of the product's 6 and 5
+TELLING = (
+    " meu e-mail é {name}@exemplo.com.br", " nosso orçamento é de 50 mil reais", " sou o diretor comercial",
+    " we need it by the end of the month",
+)  # fmt: skip
 TYPING = {
     0: (0.0, 0.0),
     1: (0.05, 0.5),
@@ -62,6 +66,12 @@ class Plan:
     bug: str = ""
     focus: tuple[str, ...] = ()  # failpoints at which somebody is frozen again and again
     has_snapshot: bool = False  # somebody keeps a transaction open, so that nothing can be vacuumed
+    is_informed: bool = False  # leads tell something of themselves, and the brain understands it
+
+    def text(self, number: int) -> str:
+        """What the lead writes, beginning with a word of its own."""
+        name = f"m{number:05}"
+        return name + TELLING[number % len(TELLING)].format(name=name) if self.is_informed else name
 
 
 @dataclass
@@ -125,7 +135,7 @@ def play(plan: Plan) -> Outcome:
     """One seed from an empty database to the verdict."""
     started = time.monotonic()
     faults = Faults(seed=plan.seed, swallow_events=("messages.upsert",), **FAULTS)  # type: ignore[arg-type]
-    with staged(plan.seed, pace=plan.pace, bug=plan.bug, faults=faults) as stage:
+    with staged(plan.seed, pace=plan.pace, bug=plan.bug, is_informed=plan.is_informed, faults=faults) as stage:
         stage.open()
         cast = gather(stage, plan)
         ended, settled, violations, snapshot = threading.Event(), threading.Event(), Counter[str](), Snapshot()
@@ -220,7 +230,7 @@ def write(stage: Stage, plan: Plan, cast: Cast, snapshot: Snapshot) -> None:
     while written < plan.messages:
         instance, phone = dice.choice(cast.leads)
         for _ in range(min(dice.randint(1, BURST), plan.messages - written)):
-            stage.standin.says(instance, phone, f"m{written:05}")
+            stage.standin.says(instance, phone, plan.text(written))
             written += 1
         while events and written >= events[0][0]:
             restarts.append(threading.Thread(target=events.pop(0)[1]))
@@ -465,6 +475,11 @@ def collect(stage: Stage, cast: Cast) -> Evidence:
             evidence.takeovers += [
                 Takeover((org.pk, row.conversation_id), row.epoch, row.started_at.timestamp())
                 for row in kept.Takeover.objects.all()
+            ]
+            evidence.findings += [
+                Finding((org.pk, row.conversation_id), sort, row.quote, row.message_id, row.turn_id)
+                for sort, model in (("answer", kept.Answer), ("fact", kept.Fact), ("signal", kept.Signal))
+                for row in model._default_manager.all()
             ]
             evidence.due += [f"{row} in quarantine: {row.detail}" for row in Quarantine.objects.all()]
     evidence.due += work_left()

@@ -169,7 +169,9 @@ class Stage:
 
 
 @contextmanager
-def staged(seed: int, *, pace: Pace, bug: str = "", faults: Faults, **options: Any) -> Iterator[Stage]:
+def staged(
+    seed: int, *, pace: Pace, bug: str = "", is_informed: bool = False, faults: Faults, **options: Any
+) -> Iterator[Stage]:
     """A fresh database on a cluster that keeps its promises (fsync on), and Django on it; all is stopped afterwards."""
     state = Path(__file__).resolve().parents[2] / ".state" / os.environ.get("CHAOS_STATE", "chaos")
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -178,7 +180,7 @@ def staged(seed: int, *, pace: Pace, bug: str = "", faults: Faults, **options: A
     cluster = Cluster(state)
     cluster.start()
     try:
-        prepare(cluster, pace)
+        prepare(cluster, pace, is_informed=is_informed)
         policy = RetryPolicy(
             request_timeout_seconds=5.0, max_attempts=40, initial_delay_seconds=0.5, max_delay_seconds=2.0
         )
@@ -196,10 +198,11 @@ def staged(seed: int, *, pace: Pace, bug: str = "", faults: Faults, **options: A
         cluster.stop()
 
 
-def prepare(cluster: Cluster, pace: Pace) -> None:
+def prepare(cluster: Cluster, pace: Pace, *, is_informed: bool) -> None:
     os.environ |= {
         "ENVIRONMENT": "test", "DJANGO_SETTINGS_MODULE": "tests.chaos.settings", "TEST_DATABASE": DATABASE,
         "DATABASE_URL": cluster.dsn(DATABASE), "CHAOS_PACE": pace.name,
+        "CHAOS_INFORMED": "yes" if is_informed else "",
     }  # fmt: skip
     import django
 

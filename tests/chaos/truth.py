@@ -32,6 +32,8 @@ class Kind(StrEnum):
     SENT_TO_NOBODY = "sent to nobody"
     SENT_UNNOTICED = "sent unnoticed"
     CLAIMED_AFTER_TAKEOVER = "claimed after a takeover"
+    FOUND_WITHOUT_TURN = "found without a turn"
+    FOUND_NOWHERE = "found nowhere"
     STILL_UNDER_WAY = "still under way"
     STILL_DUE = "still due"
 
@@ -91,6 +93,17 @@ class Takeover:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """Something understood: a row of evidence, from the words `quote` of that message, written by that turn."""
+
+    chat: tuple[int, int]
+    sort: str
+    quote: str
+    message_id: int | None
+    turn_id: int | None
+
+
+@dataclass(frozen=True)
 class Got:
     """A message of ours on a lead's phone."""
 
@@ -115,6 +128,7 @@ class Evidence:
     moves: list[Move] = field(default_factory=list)
     phones: list[Got] = field(default_factory=list)
     takeovers: list[Takeover] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     withdrawn: set[tuple[int, int]] = field(default_factory=set)  # (org, message) cancelled by a takeover's commit
     written: list[tuple[int, int, str]] = field(default_factory=list)
     due: list[str] = field(default_factory=list)
@@ -131,6 +145,7 @@ class Verdict:
     dead: list[str] = field(default_factory=list)
     explained: Counter[str] = field(default_factory=Counter)  # acknowledged, not answered, and why
     replies: int = 0
+    understood: Counter[str] = field(default_factory=Counter)  # rows of evidence, by sort
     back_seconds: list[float] = field(default_factory=list)
 
     def add(self, kind: str, sentence: str) -> None:
@@ -168,6 +183,7 @@ def judge(evidence: Evidence) -> Verdict:
     judge_turns(evidence, verdict)
     judge_phones(evidence, verdict)
     judge_ownership(evidence, verdict)
+    judge_findings(evidence, verdict)
     for sentence in evidence.due:
         verdict.add(Kind.STILL_DUE, sentence)
     for name, count in evidence.invariants.items():
@@ -298,6 +314,21 @@ def judge_ownership(evidence: Evidence, verdict: Verdict) -> None:
         for message in ours[takeover.chat]:
             if message.epoch < takeover.epoch and (message.claimed_at or 0) > takeover.at:
                 verdict.add(Kind.CLAIMED_AFTER_TAKEOVER, f"“{message.text}” was claimed after a person had taken over")
+
+
+def judge_findings(evidence: Evidence, verdict: Verdict) -> None:
+    """What was understood stands in a message of that chat, and was written with the turn that covers it."""
+    said = {(message.chat, message.id): message for message in evidence.messages if message.author == "lead"}
+    written = {(move.chat, move.id): move for move in evidence.moves if move.state == "applied"}
+    for one in evidence.findings:
+        verdict.understood[one.sort] += 1
+        message, move = said.get((one.chat, one.message_id or 0)), written.get((one.chat, one.turn_id or 0))
+        if message is None or one.quote not in message.text:
+            verdict.add(Kind.FOUND_NOWHERE, f"no lead of {one.chat} has said “{one.quote}”, of which is a {one.sort}")
+        elif move is None or move.up_to < message.seq:
+            verdict.add(
+                Kind.FOUND_WITHOUT_TURN, f"a {one.sort} of {one.chat} is there (“{one.quote}”), and no turn wrote it"
+            )
 
 
 def by_chat(moves: Iterable[Move]) -> dict[tuple[int, int], list[Move]]:

@@ -20,6 +20,7 @@ from tests.chaos.truth import (
     BACK_WITHIN_SECONDS,
     INVARIANT,
     Evidence,
+    Finding,
     Got,
     Kind,
     Move,
@@ -146,6 +147,14 @@ def invariant_broken(evidence: Evidence) -> None:
     evidence.invariants = {"queued_without_send": 1}
 
 
+def found_in_a_turn_that_was_never_written(evidence: Evidence) -> None:
+    evidence.findings.append(Finding(CHAT, "fact", "m1", LEAD.id, turn_id=6))
+
+
+def found_where_nobody_said_it(evidence: Evidence) -> None:
+    evidence.findings.append(Finding(CHAT, "fact", "m2", LEAD.id, TURN.id))
+
+
 CASES: dict[Callable[[Evidence], None], str] = {
     never_stored: Kind.NEVER_STORED,
     never_answered: Kind.UNANSWERED,
@@ -163,6 +172,8 @@ CASES: dict[Callable[[Evidence], None], str] = {
     written_by_the_former_taker: Kind.WRITTEN_BY_FORMER_TAKER,
     claimed_after_a_takeover: Kind.CLAIMED_AFTER_TAKEOVER,
     sent_though_a_takeover_withdrew_it: Kind.CLAIMED_AFTER_TAKEOVER,
+    found_in_a_turn_that_was_never_written: Kind.FOUND_WITHOUT_TURN,
+    found_where_nobody_said_it: Kind.FOUND_NOWHERE,
     still_queued: Kind.STILL_UNDER_WAY,
     still_due: Kind.STILL_DUE,
     invariant_broken: f"{INVARIANT} queued_without_send",
@@ -184,6 +195,14 @@ def test_it_finds_every_kind_and_what_every_known_mistake_causes() -> None:
     assert found >= set(Kind)
     for name, bug in BUGS.items():
         assert bug.causes & found, name
+
+
+def test_what_a_written_turn_understood_is_no_violation() -> None:
+    evidence = clean()
+    evidence.findings.append(Finding(CHAT, "fact", "m1", LEAD.id, TURN.id))
+    verdict = judge(evidence)
+    assert verdict.is_good
+    assert verdict.understood == {"fact": 1}
 
 
 def test_too_many_parked_replies_are_no_good_run() -> None:
