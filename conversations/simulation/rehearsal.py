@@ -4,6 +4,7 @@ What a turn would write is kept as `Known`, by the rules of `evidence`: an answe
 newer fact replaces the older one.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -30,15 +31,19 @@ from conversations.simulation.companies import Company
 from conversations.simulation.counts import Said, Talk
 from conversations.simulation.personas import Lead
 
+Decide = Callable[[Context], Decision]
 BEGAN = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 BETWEEN = timedelta(seconds=40)
 CONTEXT_LINES = 20
 SNIPPETS = 3
 
 
-def talk(lead: Lead, *, back_at: datetime | None = None) -> Talk:
-    """The lead and the brain until one of them has nothing more to say. `back_at`: when people are back, if away."""
-    stage = _Stage(lead, back_at)
+def talk(lead: Lead, *, back_at: datetime | None = None, decide: Decide = brain.decide) -> Talk:
+    """The lead and the brain until one of them has nothing more to say. `back_at`: when people are back, if away.
+
+    `decide` is the brain; what it raises ends the talk.
+    """
+    stage = _Stage(lead, back_at, decide)
     said: list[str] | None = lead.opens()
     while said:
         stage.hears(said)
@@ -51,7 +56,8 @@ def talk(lead: Lead, *, back_at: datetime | None = None) -> Talk:
 
 
 class _Stage:
-    def __init__(self, lead: Lead, back_at: datetime | None) -> None:
+    def __init__(self, lead: Lead, back_at: datetime | None, decide: Decide) -> None:
+        self.decide = decide
         self.company = lead.company
         self.talk = Talk(lead.number, lead.kind, lead.language, lead.company)
         self.lines: list[Line] = []
@@ -89,7 +95,7 @@ class _Stage:
             snippets=self.found("\n".join(newest)),
             now=self.lines[-1].at,
         )
-        drafted = brain.decide(context)
+        drafted = self.decide(context)
         decision = vetting.vetted(context, drafted)
         self.talk.guarded += [
             f"{note.kind}: {note.text}" for note in decision.guards if note not in drafted.guards
