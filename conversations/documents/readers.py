@@ -4,6 +4,7 @@ import io
 import re
 import zipfile
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import bs4
@@ -100,7 +101,7 @@ def unwrapped(page: str) -> str:
     lines = [line.strip() for line in page.splitlines()]
     widest = max((len(line) for line in lines), default=0)
     blocks = [""]
-    for line, after in zip(lines, [*lines[1:], ""], strict=True):
+    for line, after in pairwise([*lines, ""]):
         is_short, ends = len(line) < FULL_LINE * widest, line.endswith(SENTENCE_ENDS)
         if not line:
             blocks.append("")

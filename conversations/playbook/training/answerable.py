@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from conversations.playbook import search
 
 FOLDER = Path(__file__).parent / "knowledge"
-STRENGTH = 1.0  # C: little data, so little freedom
+STRENGTH = 0.2  # C: little data, so little freedom
 Row = tuple[str, str, str]  # document, heading of the passage that answers or "", question
 
 
