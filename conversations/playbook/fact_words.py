@@ -39,7 +39,27 @@ jewelry kindergarten landscaping laundry laundromat law limousine locksmith logi
 nursing optician orchard painting pharmacy photography physiotherapy pizzeria plumbing practice preschool printing pub
 ranch realty restaurant retailer roofing salon school shop showroom spa startup store studio supermarket tailor tavern
 therapy towing trucking tutoring upholstery vet veterinary vineyard warehouse wholesaler winery workshop solar
+abrigo acabamentos alfajores apiario apicultura aquarismo artesanato asilo aviario bazar berçario bercario bicicletaria biblioteca camping canil cantina cartorio casamentos
+cerimonial cervejaria cestas chocolateria churros clinica-escola cobrança coral coworking dentaria desentupidora diagnosticos doutrinario drinks energia-solar escolinhas
+esquadrias estofados eventos fisio floricultura fundacao gelateria hamburgueres haras hotelzinho hospedaria jardinagem kumon lavajatos limpeza maternal museu mudancas musica
+optometria orfanato orquestra ortodontia paroquia passeios pesque-pague piscicultura piscinas pizzas quentinhas radio rancho reciclagem reformas salgaderia saneantes
+seguradora sementes serigrafia sex-shop sushi suinocultura tapiocaria teatro telhados templo terreiro toldos torrefacao trattoria uniformes usina veleiros vidros zoologico
+albergue apicultura autolavado azulejos banquetes barberia bicicleteria biblioteca cabanas cafetal camping cartoneria cerrajeria chocolateria churreria clinica cremeria criadero
+diseno encomiendas estacion-de-servicio estetica finca fletes fontaneria fumigacion fundacion ganaderia granja huerta iglesia ladrilleria libreria mariscos mecanico montajes
+mueble mudanzas museo notaria ortodoncia parroquia pasteles plomeria pollos quesos quinta radio rancho refaccionaria remodelaciones rotiseria serigrafia tapiceria teatro
+templo tortilleria uniformes vivero
+abattoir airline animal-shelter apiary arcade architecture auctions ballet bistro boatyard bridal butchery campsite campground carpentry cars catering cattle charity church clinic cobbler
+conveyancing coworking crossfit dairy deli dojo excavation fencing fishmonger flooring foundry funeral-home glazing greenhouse greengrocer grocer haulage hospice joinery kennel kennels
+kitchens library lodge masonry mill museum nail-salon newsagent nursery optometry parish pest-control piano-lessons pool-service pottery quarry removals sawmill scaffolding
+shelter signage stables surveying tannery tattooing taxidermy tiling tours vets welding windows wineries yard
 """.split()
+) + tuple(  # of several words
+    "pet shop,law firm,dental practice,charity shop,food bank,food truck,nail salon,beauty salon,funeral home,animal shelter,kayak tours,boat tours,wedding photography,wedding planning,pest control,pool service,"
+    "car wash,body shop,repair shop,auto shop,coffee shop,bike shop,flower shop,barber shop,print shop,machine shop,dance studio,yoga studio,music school,driving school,language school,real estate,interior design,property management,"
+    "taller mecanico,salon de belleza,salon de fiestas,finca de cafe,radio comunitaria,bienes raices,escuela de manejo,escuela de ingles,escuela de danza,autoescuela,casa de cambio,estacion de servicio,centro de copiado,agencia de viajes,"
+    "casa de repouso,casa de festas,lava jato,auto center,auto eletrica,ferro velho,escola de idiomas,escola de musica,escola de ingles,escola de danca,energia solar,administradora de condominios,salao de beleza,salao de festas,"
+    "material de construcao,materiais de construcao,loja de roupas,oficina mecanica,clinica odontologica,clinica veterinaria,clinica de estetica,banho e tosa,moveis planejados,moda feminina,moda infantil,"
+    "fotografia de casamento,assistencia tecnica,producao de video,edicao de video,food service".split(",")
 )
 # Trades too broad to be a line of business by themselves when more follows ("loja de tintas" is said better by "tintas").
 BROAD = frozenset(
@@ -52,7 +72,7 @@ OTHERS = (
     r"chef[ea]s?|jef[ea]s?|patrao|patroa|patron|diretor[ae]?s?|diretoria|direcao|director[ae]?s?|direccion|directiv[oa]s?|conselho|consejo|matriz|mantenedora|"
     r"financeiro|juridico|compras|comite|assembleia|asamblea|sindic[oa]|gerente|gerencia|supervisor[a]?|coordenador[a]?|"
     r"don[oa]s?|duen[oa]s?|proprietari[oa]s?|pai|mae|pais|padres?|madre|mama|papa|irma|irmao|irmaos|irmas|herman[oa]s?|filh[oa]s?|hij[oa]s?|"
-    r"familia|investidor(?:es)?|inversor(?:es)?|contador[a]?|ceo|cfo|cto|coo|presidente|presidencia|holding|franqueador[a]?|"
+    r"gestor[a]?|reitoria|rectoria|juiz|juez|franqueadora|franquiadora|mainha|painho|prefeitura|secretaria de \w+|associacao|asociacion|cooperativa|congregacao|familia|investidor(?:es)?|inversor(?:es)?|contador[a]?|ceo|cfo|cto|coo|presidente|presidencia|holding|franqueador[a]?|"
     r"wife|husband|spouse|partners?|business partner|co-?founders?|boss|board|manager|director|owners?|committee|finance|legal|"
     r"head office|headquarters|hq|parents?|dad|mom|mum|father|mother|brothers?|sisters?|son|daughter|investors?|procurement|management|leadership|council)"
 )
@@ -100,7 +120,17 @@ TOOLS = (
     r"quickbooks|xero|freshbooks|wave|sage|netsuite|gusto|alegra|siigo|contpaqi|aspel|bind|odoo|contifico|defontana|nubox|loggro|holded|facturama|colppy|tango|"
     r"promob|autocad|astrea|projuris|sponte|jetbov|aegro|duolingo|babbel|strava|fatsecret|canva|chatgpt|google maps|waze|youtube|"
     r"porto(?: seguro)?|azul seguros|bradesco|itau|unimed|amil|hapvida|vivo|claro|oi|tim|net|sky|enel|cemig|cpfl|copel|movistar|telcel|izzi|totalplay|telmex|at&t|verizon|comcast|spectrum|t-mobile|geico|allstate|"
+    r"dentrix|dragon|linx|hinova|tasy|gdoor|hiper|saipos|anota ai|goomer|consumer|superlogica|group software|sienge|vista soft|jetimob|kenlo|tecnofit|nextfit|w12|evo|classapp|escolaweb|simplo|bsale|laudus|buk|talana|square up|jobber|housecall pro|servicetitan|buildium|appfolio|clio|mycase|lightspeed|planning center|"
     r"app d[oe] \w+|aplicativo d[oe] \w+|sistema propri[oa]|sistema interno|homegrown system|in-house system)"
+)
+# Things and helpers that are what is used today only where somebody says so.
+HOUSE_TOOLS = (
+    r"(?:"
+    r"chuveiro eletrico|gas (?:de botijao|encanado|natural)|botij(?:ao|oes)(?: de gas)?|garrafas? de gas|bombonas?(?: de butano)?|gas boiler|wood stove|space heaters?|calefon(?: a lena)?|estufa a (?:lena|gas)|fogao a lena|aquecedor(?: a gas)?|poco(?: artesiano)?|"
+    r"lentes? de contat?cto|lentes? de contato|reading glasses|dentadura|aparelho movel|vans?(?: escolar)?|motoboys?|diaristas?|faxineira|freelancers?|freela|poupanca|consorcio|planos? de saude|plano odontologico|seguro de vida|atacadao|"
+    r"google forms|wetransfer|we transfer|dropbox|one ?drive|drive|dms?|prints?|bulletin|cash tin|cash box|bank transfer|site d[aoe] \w+|quadro de giz(?: da \w+)?|giz|fotocopias?|xerox|carbon[- ]copy slips|slips|radio(?:s| amador)?|walkie[- ]talkies?|"
+    r"telefone fixo|telefono fijo|landline|grupos? de whats(?:app)?|grupo de zap|whatsapp groups?|maquina de cafe|tanque|gerador|ventilador(?:es)?|ar condicionado|onibus|bicicleta"
+    r")"
 )
 GENERIC_TOOLS = (
     r"(?:sistemas?|programas?|programinha|softwares?|aplicativos?|apps?|crms?|erps?|plataformas?|ferramentas?|herramientas?|sistemita|tools?|system|"
@@ -112,7 +142,7 @@ STAFF = (
     r"tecnic[oa]s?|mecanic[oa]s?|dentistas?|medic[oa]s?|veterinari[oa]s?|professor(?:es|as?)?|instrutor(?:es|as?)?|coachs?|coaches|advogad[oa]s?|contador(?:es|as?)?|"
     r"recepcionistas?|secretari[oa]s?|garco(?:m|ns)|cozinheir[oa]s?|barbeir[oa]s?|cabeleireir[oa]s?|cabelereir[oa]s?|manicures?|esteticistas?|socios|consultor(?:es|as?)?|"
     r"engenheir[oa]s?|pedreiros?|ajudantes?|auxiliar(?:es)?|assistentes?|estagiari[oa]s?|funcas|voluntari[oa]s?|operador(?:es|as?)?|analistas?|sdrs?|closers?|devs?|programador(?:es|as?)?|"
-    r"usuari[oa]s?|costureir[oa]s?|padeiros?|residentes?|profissionais|profissional|terapeutas?|enfermeir[oa]s?|caixas?|fiscais|meninos|meninas|rapazes|mocas|"
+    r"usuari[oa]s?|costureir[oa]s?|padeiros?|residentes?|profissionais|profissional|terapeutas?|enfermeir[oa]s?|caixas?|fiscais|meninos|meninas|rapazes|mocas|tosador(?:es|as?)?|marceneiros?|tatuador(?:es|as?)?|monitor(?:es|as?)?|pedreiros|pintor(?:es|as?)?|eletricistas?|soldador(?:es)?|fixos|freelas?|porteiros?|faxineir[oa]s?|diaristas|cuidador(?:es|as?)?|babas|psicolog[oa]s|fisioterapeutas?|nutricionistas?|personal trainers|garcons?|chapeiros?|estoquistas|representantes|compradores|arquitet[oa]s?|designers?|muchach[oa]s|chic[oa]s|profesionales|peluquer[oa]s?|obreros|albaniles|carpinteros|panaderos|chofer|guardias|vets?|crew|lads|fellas|carpenters?|painters?|electricians?|plumbers?|roofers?|groomers?|bakers?|stylists?|"
     r"personas?|emplead[oa]s?|trabajador(?:es|as?)?|vendedor(?:es|as?)?|repartidor(?:es)?|choferes|conductores|maestr[oa]s?|profesor(?:es|as?)?|doctor(?:es|as?)|abogad[oa]s?|meser[oa]s?|cociner[oa]s?|asesor(?:es|as?)?|agentes?|operari[oa]s?|instructor(?:es|as)?|"
     r"people|employees?|staff(?: members)?|workers?|users?|seats?|reps?|agents?|drivers?|technicians?|techs|teachers?|nurses?|doctors?|dentists?|lawyers?|attorneys?|stylists?|barbers?|trainers?|cooks?|waiters?|servers?|clerks?|guys|of us|folks|hands|team members|members of staff|salespeople|engineers?|developers?|instructors?|volunteers?|hygienists?|cleaners?|mechanics?|installers?)"
 )

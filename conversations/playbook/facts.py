@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from conversations.playbook import headcount, identity, persontype, purchase, reach
+from conversations.playbook import headcount, identity, persontype, purchase, reach, spans
 from conversations.playbook.money import level
 from conversations.playbook.topics import asked
 
@@ -39,18 +39,33 @@ class Fact:
     confidence: float
 
 
-def find(text: str, *, question: str = "", language: str = "") -> list[Fact]:
+def find(text: str, *, question: str = "", language: str = "", tagger: spans.Tagger | None = None) -> list[Fact]:
     """Facts in one turn of a lead, at most one per key, in the order of `KEYS`.
 
-    In: the turn's honest text, the agent's message before, the language spoken (`pt-BR`, `en`, `es`, "" if not known).
+    In: the turn's honest text, the agent's message before, the language spoken (`pt-BR`, `en`, `es`, "" if not known),
+    and the weights of the second opinion when they are not the shipped ones.
     """
     text = text[:LONGEST_TEXT]
     topics = asked(question)
     found = {fact.key: fact for fact in _found(text, question, topics, language) if fact.confidence >= LEAST_SURE}
+    _revise(found, text, (tagger or spans.tagger()).read(text, question))
     if (kind := persontype.read(text, question, found=found.keys(), topics=topics)) is not None:
         value, start, end, confidence = kind
         found["person_type"] = Fact("person_type", value, start, end, text[start:end], confidence)
     return [found[key] for key in KEYS if key in found]
+
+
+def _revise(found: dict[str, Fact], text: str, reading: spans.Reading) -> None:
+    """Drop what the words do not bear out, and add what they tell where the grammar found nothing."""
+    for key in spans.KEYS:
+        fact = found.get(key)
+        if fact is not None:
+            if reading.within(key, fact.start, fact.end) < spans.LEAST.get(key, 0.0):
+                del found[key]
+            continue
+        if key in spans.ENOUGH and (span := reading.best(key, spans.ENOUGH[key])) is not None:
+            quote = text[span.start : span.end]
+            found[key] = Fact(key, quote, span.start, span.end, quote, round(span.likely, 2))
 
 
 def _found(text: str, question: str, topics: frozenset[str], language: str) -> Iterator[Fact]:
@@ -97,7 +112,7 @@ def _found(text: str, question: str, topics: frozenset[str], language: str) -> I
         yield at("timeline", timeline)
     for value, start, end, confidence in purchase.decides(text, is_asked="decision_maker" in topics):
         yield at("decision_maker", (start, end, confidence), value)
-    for times in purchase.preferred_times(text, topics=topics):
+    for times in purchase.preferred_times(text, topics=topics, question=question):
         yield at("preferred_times", times)
 
 

@@ -17,7 +17,7 @@ PAST = re.compile(
     r"\b(?:eram?|eramos|fomos|foram|tinha|tinhamos|ja (?:tive|tivemos|fomos)|antes|era|teniamos|antes eramos|used to|were|had|was)\b(?:\s+(?:be|have|de|em|mais))?[^,;.]{0,14}$"
 )
 SUBJECT = re.compile(
-    r"\b(?:somos|son|sao|seremos|nos e|nois e|a gente e|we are|we're|there are|there's|i have|we have|we've got|i've got|have got|got|tenho|temos|tengo|tenemos|cuento con|contamos com|conto com|trabalham|trabajan|trabalhamos|trabajamos|equipe|equipo|time|team|staff|"
+    r"\b(?:somos|son|sao|seremos|nos e|nois e|a gente e|we are|we're|there are|there's|i have|we have|we've got|i've got|have got|got|tenho|temos|tem|tiene|has|tengo|tenemos|cuento con|contamos com|conto com|trabalham|trabajan|trabalhamos|trabajamos|equipe|equipo|time|team|staff|"
     r"com|con|with|quadro|sobraram?|sobrou|quedamos|quedan|down to|up to|employ|employs|for|para|pra|de|en|em|of|mas|only|so|solo|apenas|just)\s+(?:(?:apenas|so|solo|just|only|like|about|around|aqui|hoje|em|en|de|of|de uns|uns|umas|unos|unas|como|cerca de|mais ou menos|maybe|roughly|al menos|at least|a team of|um time de|uma equipe de|un equipo de|tipo|total de|nada menos que|more than|mais de|over|casi|quase|nearly|almost|agora|ahora|now|nós|nos|the|los|las)\s+){0,3}$"
 )
 STRONG = re.compile(
@@ -37,7 +37,7 @@ NOT_PEOPLE = re.compile(
     r"patients|carros?|caminh|trucks|vans|cars|mesas|tables|quartos|rooms|chales|leads|pedidos|orders|ligac|calls|metros|km|kg|litros|placas|hectares|casos|processos|cadeiras|chairs|imoveis|properties|locations|apartamentos|condominios|[:/]\d|minut|min\b|turnos|turmas|salas|vagas|filhos|filhas|hijos|kids|children|cachorro|gato|dogs|cats)"
 )
 ALONE = re.compile(
-    r"\b(?:so eu|somente eu|apenas eu|eu sozinh[oa]|sou (?:so )?(?:eu )?sozinh[oa]|trabalho sozinh[oa]|toco [^,.]{0,20}sozinh[oa]|sou so eu|eu mesm[oa] e deus|eu e deus|just me|only me|just myself|it's me alone|on my own|by myself|one[- ]man|one[- ]woman|solo yo|solamente yo|yo sol[oa]|trabajo sol[oa]|sozinh[oa] tipo eu|quem (?:e|trabalha) sozinh[oa]|eu(?:quipe|equipe))\b"
+    r"\b(?:so eu|somente eu|apenas eu|(?:atendo|faco|edito|cuido|vigio|dou aula|cozinho|dirijo|administro|advogad[oa]|atiendo|hago todo|i do (?:it|everything)|i work) (?:\w+ ){0,2}(?:sozinh[oa]|sol[oa]|alone)|eu sozinh[oa]|sou (?:so )?(?:eu )?sozinh[oa]|trabalho sozinh[oa]|toco [^,.]{0,20}sozinh[oa]|sou so eu|eu mesm[oa] e deus|eu e deus|just me|only me|just myself|it's me alone|on my own|by myself|one[- ]man|one[- ]woman|solo yo|solamente yo|yo sol[oa]|trabajo sol[oa]|sozinh[oa] tipo eu|quem (?:e|trabalha) sozinh[oa]|eu(?:quipe|equipe))\b"
 )
 PLUS = re.compile(
     r"\b(eu|yo|me|i|myself|nos dois|comigo)\s*,?\s*(?:e|y|and|mais|mas|plus|\+|com|con|with)\s+(?:mais |mas |outros? |outras? |other |uns |umas )*$"
@@ -94,9 +94,10 @@ def _team(plain: str, *, is_asked: bool) -> Team | None:
             singles = len(MEMBER.findall(plain[number.end :]))
             end = rest[-1].end if more else number.end
             return Team(int(number.value) + 1 + more + singles, plus.start(), end, 0.9)
-    if (is_asked or re.search(r"\b(?:somos|we're|we are|tenho|trabalh\w+|equip\w+|quem atende)\b", plain)) and (
-        listed := _enumeration(plain, people)
-    ):
+    if (
+        is_asked
+        or re.search(r"\b(?:somos|we're|we are|tenho|trabalh\w+|equip\w+|quem atende|sou eu|soy yo|it's me)\b", plain)
+    ) and (listed := _enumeration(plain, people)):
         return listed
     sure = [number for number in people if not number.is_doubtful or is_asked]
     now = [number for number in sure if not PAST.search(plain[: number.start])] or sure[:0]

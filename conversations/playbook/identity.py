@@ -89,6 +89,12 @@ OWN_BUSINESS = re.compile(
 FOR_OWN = re.compile(
     r"\b(?:(?:vale a pena|funciona|serve|tem plano|planos?|algo|atendem|atenderam|demonstrac\w+|demo|works?|anything|sirve|tienen algo)\b[^.!?]{0,24}\b(?:pra|para|for|alguma?|una?|an?)|toco (?:uma?|um|o|a)|sou d[ao]|diretoria d[ao]|facilities at)\s+(?:an?\s+|uma?\s+|un[a]?\s+|a\s+|o\s+)?$"
 )
+AT_WORK = re.compile(
+    r"(?:^\W*(?:en la|en el|at the|in the)|\b(?:aqui n[ao]|aca en (?:el|la)|ca n[ao]|here (?:at|in) the|that's the whole))\s+$"
+)
+VISITS = re.compile(
+    r"\b(?:fui|vou|voy|levo|levei|deixo|comprei|compro|compr[ea]|went|go to|took|filh[oa]s?|hij[oa]s?|minha casa|mi casa|my house|meu carro|mi coche|my car|vi |moro|vivo|estudo|perto|cerca|next to)\b"
+)
 SELLS = re.compile(
     r"\b(?:mexo com|trabalhamos com|trabalho com|vendo|vendemos|fabricamos|fabrico|produzimos|faco|fazemos|distribuimos|atuamos com|atuo com|atuamos n[ao] (?:ramo|area|setor) de|ramo de|setor de|rubro de(?:l| la)?|vendemos|hacemos|fabricamos|nos dedicamos a(?: la| el)?|me dedico a(?: la)?|we (?:sell|make|do|build|install)|i (?:sell|make)|in the)\s+([a-z]+(?:\s+(?:e|de|no|na|y|and|para)\s+[a-z]+)*)"
 )
@@ -304,6 +310,7 @@ def segments(text: str, *, is_asked: bool, company: tuple[int, int] | None) -> I
         inside = company is not None and company[0] <= match.start() < company[1]
         own = OWN_BUSINESS.search(plain[: match.start()])
         for_own = FOR_OWN.search(plain[: match.start()])
+        at_work = AT_WORK.search(plain[: match.start()]) and not VISITS.search(plain)
         opens = "?" not in plain and not _without_greeting(plain[: match.start()]).strip(" ,.!")
         more = TRADE_MORE.match(plain, match.end()) if not inside else None
         said_more = bool(more and more.group())
@@ -312,11 +319,12 @@ def segments(text: str, *, is_asked: bool, company: tuple[int, int] | None) -> I
             or own
             or inside
             or for_own
+            or at_work
             or (opens and len(plain.split()) > 1 and (said_more or word not in BROAD))
         ):
             continue
         end = more.end() if more else match.end()
-        confidence = 0.85 if is_asked else 0.8 if own else 0.7
+        confidence = 0.85 if is_asked else 0.8 if own else 0.6 if at_work and not inside else 0.7
         if word in BROAD and end == match.end():
             confidence -= 0.3
         candidates.append((match.start(), end, confidence))

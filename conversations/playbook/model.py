@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conversations.playbook.lexicon import concepts
+from conversations.playbook.spans import Tagger, tagger
 from conversations.playbook.text import fold, tokens
 
 BUCKETS = 1 << 18
@@ -63,7 +64,9 @@ class Model:
         rarity: NDArray[np.float16],
         thresholds: Mapping[str, float],
         counting: Mapping[str, Sequence[float]] | None = None,
+        spans: Tagger | None = None,
     ) -> None:
+        self.spans = spans
         self.heads = dict(heads)
         self.thresholds = dict(thresholds)
         self.counting = {name: tuple(weights) for name, weights in (counting or {}).items()}
@@ -86,6 +89,7 @@ class Model:
                 rarity=rarity,
                 thresholds=about["thresholds"],
                 counting=about["counting"],
+                spans=tagger(),
             )
 
     def arrays(self) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32], NDArray[np.float16]]:

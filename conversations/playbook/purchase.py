@@ -3,13 +3,22 @@
 import re
 from collections.abc import Iterator
 
-from conversations.playbook.fact_words import GENERIC_TOOLS, OTHERS, TIME_CORE, TIME_LINKS, TOOLS
+from conversations.playbook.fact_words import (
+    FIRST_NAMES,
+    GENERIC_TOOLS,
+    HOUSE_TOOLS,
+    OTHERS,
+    TIME_CORE,
+    TIME_LINKS,
+    TOOLS,
+)
 from conversations.playbook.money import amounts, level, numbers, shares
 
 Place = tuple[int, int, float]
 MOST_NUMBERS = 40  # a list of more is no budget
 
-TOOL = re.compile(rf"(?<![\w-])({TOOLS})(?![\w-])")
+TOOL = re.compile(rf"(?<![\w-])({TOOLS}|{HOUSE_TOOLS})(?![\w-])")
+HOUSE_TOOL = re.compile(HOUSE_TOOLS)
 PROPER_TOOL = r"[A-ZÁÉÍÓÚÂÊÔÃÕÇ0-9][\w.&+-]*(?:\s+[A-ZÁÉÍÓÚÂÊÔÃÕÇ][\w.&+-]*){0,2}"
 USES = re.compile(
     r"\b(?:uso|usa|usamos|usam|usando|utilizo|utilizamos|utiliza|trabalho com|trabalhamos com|trabajo con|trabajamos con|contratamos|assino|assinamos|fechamos com|fechei com|renovar? com|renovei com|renovamos com|continuar com|"
@@ -33,8 +42,15 @@ CONTACT_MEDIUM = re.compile(
 TOOL_TAIL = re.compile(
     r"^\s+(?:de|do|da|from|del)\s+(?:papel|google|celular|caixa|excel|pedidos?|parede|bolso|mesa|computador|telefono|papel)\b"
 )
+IN_USE = re.compile(
+    r"(?<!nao )(?<!no )(?<!don't )(?<!nem )\b(?:uso|usamos|a gente usa|utilizo|utilizamos|we use|i use|we're using|usamos hoy|todavia usamos|ainda uso)\s+(?:(?:o|a|os|as|um|uma|uns|umas|el|la|los|las|un|una|an?|the|hoje|ainda|so|solo|apenas|just|our|nosso|nossa|nuestro|nuestra|meu|minha|mi|my|esse|essa|este|esta)\s+)*"
+    r"([a-z][a-z'&-]+(?:\s+(?!que\b|mas\b|pero\b|but\b|pra\b|para\b|e\b|y\b|and\b|desde\b|since\b|ha\b|hace\b|faz\b|quando\b|cuando\b|when\b|todo\b|toda\b|every\b|ja\b|ya\b|ai\b|porque\b|because\b|tambem\b|hoje\b|hoy\b|now\b|mesmo\b|com\b|con\b|with\b|for\b|to\b|in\b|at\b|so\b|la\b|aqui\b|nos\b|no\b|na\b|en\b)[a-z'&-]+){0,3})"
+)
+PAID_ALREADY = re.compile(
+    r"\b(?:ja (?:tenho|temos|trabalho com|pago)|hoje (?:pago|e|temos|tenho)|pago|pagamos|gasto|gastamos|contratamos|contrato|we've got|we have|i have|ya (?:tengo|tenemos|trabajo)|trabalho com|trabajo con|feito por|hecho por|done by|quem faz e)\b[^.!?]{0,28}$"
+)
 HELPER = re.compile(
-    r"\b((?:meu |minha |o |a |el |la |mi |the |my |our )?(?:contador[a]?|accountant|bookkeeper|sobrinh[oa]|agencia|terceirizad[ao]|seu [a-z]+|posto(?:inho)?(?: do bairro| de saude)?|sus|onibus|uber|99|tinta de farmacia|gas(?: de botijao)?|botijao|carro proprio))\b"
+    r"\b((?:meu |minha |o |a |el |la |mi |the |my |our |um |uma |un |una |an? )?(?:concorrente|competencia|competitor|freelancer|freela|diarista|faxineira|motoboy|contador[a]?|accountant|bookkeeper|sobrinh[oa]|agencia|terceirizad[ao]|seu [a-z]+|posto(?:inho)?(?: do bairro| de saude)?|sus|onibus|uber|99|tinta de farmacia|gas(?: de botijao)?|botijao|carro proprio))\b"
 )
 USED_YES = re.compile(r"\b(?:sim|uso|usamos|tenho|temos|ainda|yes|yeah|still|si|claro|usa)\b")
 
@@ -68,13 +84,13 @@ HOUR_BEFORE = re.compile(
 )
 NO_HURRY = re.compile(
     r"\b(?:(?:nao (?:tenho|temos|tem|ha)|sem|no (?:hay|tengo|tenemos)|sin|no|zero) (?:nenhuma |muita |tanta |ninguna |big |real |particular )?(?:pressa|prisa|apuro|rush|hurry|urgencia|data|prazo|fecha|deadline)(?: (?:nenhuma|alguma|definid[oa]|agora|ninguna))?|pressa (?:nao|n) (?:tenho|tem|temos)|com calma|con calma|"
-    r"(?:so|to so|estou so|apenas|only|just|solo|solamente) (?:pesquisando|olhando|sondando|cotando|looking|browsing|researching|mirando|viendo|averiguando)|not in a (?:hurry|rush)|no (?:rush|hurry)|quando der|whenever|cuando se pueda|mais pra frente|mais para frente|mas adelante|later on|down the (?:road|line)|nao e (?:pra )?(?:agora|urgente)|no es urgente|not urgent|futuramente|no futuro|en el futuro)\b"
+    r"(?:so|to so|estou so|apenas|only|just|solo|solamente) (?:pesquisando|olhando|sondando|cotando|looking|browsing|researching|mirando|viendo|averiguando)|not in a (?:hurry|rush)|no (?:rush|hurry)|quando der|whenever|cuando se pueda|mais pra frente|mais para frente|mas adelante|later on|down the (?:road|line)|nao e (?:pra )?(?:agora|urgente)|no es urgente|not urgent|futuramente|no futuro|en el futuro|nao precisa ser agora|sem correria|sem urgencia|no corre prisa|take your time|whenever works)\b"
 )
 HURRY = re.compile(
-    r"\b(?:urgent\w*|urgencia|(?:o |lo |el )?(?:quanto|cuanto) antes|antes possivel|mais rapido possivel|mas rapido posible|lo mas pronto posible|a s a p|asap|as soon as possible|right away|straight away|immediately|imediat\w+|inmediat\w+|de imediato|(?:pra|para|p) (?:ontem|ayer|ja|hoje|hoy|agora|ya)(?: mesmo| mismo)?|pra ja|para ya|ya mismo|ja mesmo|agora mesmo|ahora mismo|correndo|logo|can't wait|cannot wait|no puede esperar|nao (?:da|posso|pode) (?:mais )?(?:pra |para )?esperar|yesterday)\b"
+    r"\b(?:urgent\w*|urgencia|(?:o |lo |el )?(?:quanto|cuanto) antes|antes possivel|mais rapido possivel|mas rapido posible|lo mas pronto posible|a s a p|asap|as soon as possible|right away|straight away|immediately|imediat\w+|inmediat\w+|de imediato|o mais breve possivel|(?:lo necesito|lo quiero|preciso|quero|need it|want it) (?:ja|ya|now|agora|ahora|hoje|hoy|today)|cada hora conta|cada dia conta|every (?:day|hour) counts|(?:pra|para|p) (?:ontem|ayer|ja|hoje|hoy|agora|ya)(?: mesmo| mismo)?|pra ja|para ya|ya mismo|ja mesmo|agora mesmo|ahora mismo|correndo|logo|can't wait|cannot wait|no puede esperar|nao (?:da|posso|pode) (?:mais )?(?:pra |para )?esperar|yesterday)\b"
 )
 NEEDS_BY = re.compile(
-    r"\b(?:precis\w+|quer\w*|quiero|tem que|tenho que|tem q|ten(?:go|emos) que|necesit\w+|need\w*|want\w*|must|have to|has to|gotta|prazo|deadline|inaugur\w+|abr(?:e|imos|o|ir)|vence\w*|come[cç]\w+|empez\w+|start\w*|instal\w+|pronto|pronta|listo|ready|rodando|funcionando|running|live|no ar|ate|hasta|by|antes d\w+|before|resolv\w+|entreg\w+|launch\w*|lanc\w+|mud\w+|decidir|dias pra|deu \d+|fechar|contratado|done|up and|regulariz\w+)\b"
+    r"\b(?:precis\w+|quer\w*|quiero|tem que|tenho que|tem q|ten(?:go|emos) que|necesit\w+|need\w*|want\w*|must|have to|has to|gotta|prazo|deadline|inaugur\w+|abr(?:e|imos|o|ir)|vence\w*|come[cç]\w+|empez\w+|start\w*|instal\w+|pronto|pronta|listo|ready|rodando|funcionando|running|live|no ar|ate|hasta|by|antes d\w+|before|resolv\w+|entreg\w+|launch\w*|lanc\w+|mud\w+|cheg(?:a|am|ar)|llega\w*|lands?|arrives?|decidir|dias pra|deu \d+|fechar|contratado|done|up and|regulariz\w+)\b"
 )
 MEETS = re.compile(
     r"\b(?:reuniao|reunion|meeting|call|chamada|demo|demonstracao|visita\w*|visit|agend\w+|marc\w+|encaix\w+|horario|horarios|ligar|ligue|liga|me liga|llam\w+|conversar|falar|meet|schedule|book|appointment|cita|vistoria|apresent\w+|remarc\w+|reagend\w+|mudar|mover|move|push|reschedul\w+|cambi\w+|pass(?:ar|a)|transfer\w+|posso|consigo|puedo|i can|works|available|disponivel|disponible|livre|free|tem (?:as|a)|tem vaga|venham|vengan|come by|vir|medir|coordin\w+)\b"
@@ -84,14 +100,16 @@ MEETING_TAIL = re.compile(r"^(?:e|y|and|de|a|o|el|la|las|os|as|por|para|pra|no|n
 TRUE_ALONE = re.compile(
     r"\b(?:(?:quem|que) (?:decide|manda|resolve|aprova|assina|da a palavra|bate o martelo|define)[^,.!?]{0,14}(?:sou|e|soy) (?:so |somente |apenas )?(?:eu|yo)\b|(?:eu|yo)(?: mesm[oa]| sol[oa])?(?: (?:que|q|quem|sozinh[oa]|mism[oa]))? (?:decido|mando|resolvo|aprovo|assino|defino|bato o martelo|decid[oa]|apruebo|firmo|resuelvo|dou a palavra|tomo (?:a|la|essa|las|as) decis\w+)|(?:decido|resolvo|fecho|aprovo|assino|compro|contrato|decido yo|firmo|apruebo) (?:eu )?(?:tudo )?(?:sozinh[oa]|sol[oa]|eu|yo|por (?:mim|mi))|"
     r"(?:a|la) (?:decisao|decision|palavra final|ultima palabra|ultima palavra|caneta|assinatura) (?:e|es|final e) (?:so |toda |solo )?(?:minha|mia)|(?:nao|no|n) (?:dependo|preciso|precisa|tenho que|necesito|tengo que) (?:de |falar com |consultar |perguntar (?:a|pra) |preguntarle a |de aprovacao de )?(?:ninguem|ngm|nadie|mais ninguem|aprovacao|autorizacao)|(?:so|somente|apenas|solo|solamente) (?:eu|yo)(?: mesm[oa]| mism[oa])?(?: decid\w+| mando)?\b(?! que)|(?:tenho|tengo) (?:autonomia|autonomia total|carta branca|carta blanca|poder de decisao)|(?:empresa|loja|negocio|casa|clinica) e (?:so |toda )?(?:minha|meu)|sou (?:o |a )?(?:unic[oa] )?(?:don[oa] unic[oa]|unic[oa] (?:don[oa]|titular|soci[oa]|responsavel)|proprietari[oa] unic[oa])|soy (?:el |la )?(?:unic[oa] )?(?:duen[oa] unic[oa]|unic[oa] duen[oa])|aqui (?:quem )?(?:manda e|mando) (?:eu|sou eu)|mando (?:eu|yo)|decido (?:eu|yo)|sou eu (?:que|quem) (?:mando|manda|decido|decide|resolvo)|sou don[oa] sozinh[oa]|lo (?:decido|resuelvo|apruebo) yo|es decision mia|decision mia|solely my decision|pull the trigger|(?:the )?only one (?:who|that) (?:chooses|decides|signs)|no one above me|nadie mas|yo decido|eu decido|"
-    r"i (?:make|take) (?:the|all|that|this|those|every) (?:final )?(?:decisions?|calls?)|i decide|i'm the (?:only |sole )?(?:decision[- ]?maker|one who (?:decides|signs))|i (?:call the shots|have (?:the )?(?:final|full) (?:say|authority)|sign off|sign the checks|can sign|approve)|(?:it's|that's|it is) (?:all |just |entirely )?(?:my (?:call|decision|business)|up to me)|(?:my|the) decision(?:'s| is) mine|nobody else|no one else|just me(?: deciding)?|only me|sole (?:owner|decision)|i don't need (?:anyone|anybody)(?:'s)?|the buck stops with me|by myself)\b"
+    r"i (?:make|take) (?:the|all|that|this|those|every) (?:final )?(?:decisions?|calls?)|i decide|i'm the (?:only |sole )?(?:decision[- ]?maker|one who (?:decides|signs))|i (?:call the shots|have (?:the )?(?:final|full) (?:say|authority)|sign off|sign the checks|can sign|approve)|(?:it's|that's|it is) (?:all |just |entirely )?(?:my (?:call|decision|business)|up to me)|(?:my|the) decision(?:'s| is) mine|nobody else|no one else|just me(?: deciding)?|only me|sole (?:owner|decision)|nobody (?:else )?(?:needs to|gets a vote|has to)|my (?:money|business|shop),? (?:and )?my (?:call|decision|rules)|(?:yo|eu) solit[oa] decido|"
+    r"(?:quem|quien|o que|la que|el que|a que) (?:escolhe|paga|dispone|assina|decide|elige|firma|compra|define)[^,.!?]{0,24} (?:sou|soy) (?:eu|yo)\b|(?:nao|no) (?:preciso|necesito) (?:pedir|de) (?:bencao|permissao|permiso|licenca|autorizacao|aprovacao)(?: (?:a|pra|para) \w+)?|nao (?:presto contas|devo satisfacao)(?: a \w+)?|"
+    r"(?:ninguem|nadie) (?:acima|encima|arriba|por encima) de (?:mim|mi)|(?:nao|no) pas[as]a? por (?:mais )?(?:ninguem|nadie)|(?:aprovado|aprobado|liberado) por (?:mim|mi)(?: mesm[oa])?|empresa de uma pessoa so|(?:a )?escolha[^,.]{0,20} e minha|i pick the|i'm the one who (?:pays|picks|chooses)|carta branca|carta blanca|i don't need (?:anyone|anybody)(?:'s)?|the buck stops with me|by myself)\b"
 )
 OTHER_MUST = re.compile(
     rf"(?:\b(?:precis\w+|tenho que|tenho q|tem que|tem q|teria que|vou|vamos|necesito|tengo que|voy a|debo|have to|need to|got to|gotta|i'd need|i need|must|let me|gonna|going to|quero|deixa eu|prefiro|i'll|i should)\s+(?:\w+\s+){{0,2}}?(?:fal\w+|ver|convers\w+|consult\w+|alinh\w+|pergunt\w+|pedir|levar|pass\w+|mostr\w+|habl\w+|pregunt\w+|platic\w+|comentar\w*|checar|confirm\w+|discut\w+|aprova\w+|talk\w*|check|ask|run|speak|consult|discuss|clear|bring|sign-?off|approval|show)\b[^.!?]{{0,22}}?\b{OTHERS}\b|"
     rf"\b(?:meu|minha|meus|minhas|nosso|nossa|o|a|os|as|mi|mis|nuestro|nuestra|el|la|los|my|our|the|um|uma|tem o|tem a|outr[oa])\s+(?:\w+\s){{0,1}}?{OTHERS}\b[^.!?]{{0,30}}?\b(?:decid\w*|aprov\w*|aprueb\w*|aprob\w*|assin\w*|resolv\w*|defin\w*|autoriz\w*|bat\w+ o martelo|paga|manda|escolh\w+|concord\w+|firm\w+|tem (?:que|q)|tiene que|participa|opina|da a palavra|vai querer|has to|have to|needs? to|must|decides?|approves?|signs?|agree|makes? the|calls? the|say)\b|"
     rf"\b(?:quem|quien|who)\b[^.!?]{{0,18}}\b(?:decide|aprova|manda|resolve|assina|bate|paga|firma|aprueba|define|signs|approves)\b[^.!?]{{0,12}}(?:e|sao|es|son|is|eh)?\s*(?:o|a|os|as|el|la|meu|minha|mi|my|the)?\s*{OTHERS}\b|"
     rf"\b{OTHERS}\s+(?:e\s+)?(?:que|q|quem|quien)\s+(?:decid\w*|aprov\w*|manda|resolve|assina|define|bate|paga|escolhe|firma|aprueba|elige)|\b(?:decid\w*|resolv\w*|decisao|decision)\b[^.!?]{{0,16}}\b(?:juntos|juntas|together|em familia|en familia|entre (?:os|nos|los|las)|(?:con|com) (?:meu|minha|mi|o|a|el|la)|with (?:my|the)|de los dos|dos dois|em conjunto)|"
-    rf"\b(?:passa|pasa|vai|va|goes) (?:pel[oa]s?|por|pr[oa]|through|to|al?|para (?:o|a))\s+(?:el |la |the |my |our )?{OTHERS}\b|\b(?:depende|depends|dependo) (?:d[oae]s?|del?|on)\s+(?:la |el |meu |minha |my |mi |the )?{OTHERS}\b|\b(?:i'm|sou|soy|eu|yo) (?:so|just|only|solo|apenas) (?:faco|fazendo|cot\w+|pesquis\w+|gather\w*|collect\w*|research\w*|busco|averigu\w+)\b|\bela que (?:resolve|decide|manda)|\bele (?:que|q) (?:resolve|decide|manda|bate)|\bnot (?:just )?(?:my|up to me)|\bnao (?:sou|e) (?:so )?(?:eu|minha|comigo)(?: (?:que|quem) decid\w+)?|\bnao decido\b|\bno (?:decido|soy yo)\b|\bvotad?a?\b|\bnot (?:the )?(?:decision|only|me)\b)"
+    rf"\b(?:passa|pasa|vai|va|goes) (?:pel[oa]s?|por|pr[oa]|through|to|al?|para (?:o|a))\s+(?:el |la |the |my |our )?{OTHERS}\b|\b(?:depende|depends|dependo) (?:d[oae]s?|del?|on)\s+(?:la |el |meu |minha |my |mi |the )?{OTHERS}\b|\b(?:i'm|sou|soy|eu|yo) (?:so|just|only|solo|apenas) (?:faco|fazendo|cot\w+|pesquis\w+|gather\w*|collect\w*|research\w*|busco|averigu\w+)\b|\bela que (?:resolve|decide|manda)|\bele (?:que|q) (?:resolve|decide|manda|bate)|\bnot (?:just )?(?:my|up to me)|\bnao (?:sou|e) (?:so )?(?:eu|minha|comigo)(?: (?:que|quem) decid\w+)?|\bnao decido\b|\bno (?:decido|soy yo)\b|\bvotad?a?\b|\b(?:falta|tengo que|tenho que|have to|need to|'d have to|preciso) (?:convencer|convince) (?:o|a|al?|el|la|my|meu|minha|mi|the)?\s*{OTHERS}\b|\bsem (?:o )?aval\b|\b(?:firma|autoriza|aprueba|homologa|assina|aprova) (?:el|la|o|a) {OTHERS}\b|\b{OTHERS} (?:da \w+ )?(?:que )?(?:homologa|assina comigo|da o aval)|\b(?:so|solo|only) (?:com|con|with) (?:a|la|o|el|the) {OTHERS}\b|\blev[oa] (?:pra|para|pro) (?:a |o )?(?:{OTHERS}|doutora?|chefia)\b|\bpassou disso e|\blicitacao\b|\bnot (?:the )?(?:decision|only|me)\b)"
 )
 YES = re.compile(
     r"^\W*(?:sim|s|isso|claro|com certeza|exato|eu|eu mesm[oa]|eu msm|yo|yo mismo|yo misma|si|yes|yep|yeah|yup|me|just me|sozinh[oa]|sol[oa]|so eu|i do|i am|alone|correct|exactly|afirmativo|correto|ninguem|nadie|nobody|no one|i decide|that's me|sou)\b"
@@ -114,7 +132,7 @@ def tools(text: str, *, is_asked: bool, tool_named: str) -> Iterator[Place]:
         uses = bool(USES.search(before))
         if not uses and not is_asked:
             continue
-        weak = bool(CONTACT_MEDIUM.match(match.group(1)))
+        weak = bool(CONTACT_MEDIUM.match(match.group(1)) or HOUSE_TOOL.fullmatch(match.group(1)))
         if weak and not (
             is_asked or (uses and re.search(r"(?:us[oa]\w*|tudo|todo|pelo|sistema e|tenho)\s*(?:\w+\s)?$", before))
         ):
@@ -135,7 +153,15 @@ def tools(text: str, *, is_asked: bool, tool_named: str) -> Iterator[Place]:
     if (brand := _brand(text, plain, is_asked=is_asked)) is not None:
         yield brand
         return
-    if is_asked and (helper := HELPER.search(plain)) and not NEGATED.search(plain[: helper.start()]):
+    if (used := IN_USE.search(plain)) and used.group(1).split()[0] not in NO_TOOL:
+        yield used.start(1), used.end(1), 0.6
+        return
+    helper = HELPER.search(plain)
+    if (
+        helper
+        and (is_asked or PAID_ALREADY.search(plain[: helper.start()]))
+        and not NEGATED.search(plain[: helper.start()])
+    ):
         yield helper.start(1), helper.end(1), 0.6
         return
     if is_asked and tool_named and USED_YES.search(plain) and not NO.match(plain):
@@ -156,6 +182,11 @@ WEAK_CUE = re.compile(
 )
 
 
+OPENS_WITH_NAME = re.compile(
+    rf"\s*(?:(?:o|a|el|la|the|O|A|El|La|The)\s+)?({PROPER_TOOL})(?=\s*(?:$|[,.;!\n(]|desde\b|since\b|há\b|hace\b|faz\b|for\b|mesmo\b|going\b|e\b|y\b|and\b))"
+)
+
+
 def _brand(text: str, plain: str, *, is_asked: bool) -> Place | None:
     """A proper name where a tool or supplier is expected."""
     for match in re.finditer(PROPER_TOOL, text):
@@ -171,6 +202,10 @@ def _brand(text: str, plain: str, *, is_asked: bool) -> Place | None:
             before,
         ):
             return match.start(), match.end(), 0.6
+    if is_asked and (opening := OPENS_WITH_NAME.match(text)) and not text.isupper():
+        word = level(opening.group(1)).split()[0]
+        if not YES.match(word) and not NO.match(word) and word not in NO_TOOL and word not in FIRST_NAMES:
+            return opening.start(1), opening.end(1), 0.6
     direct = DIRECT_USE.match(plain) if is_asked else None
     if direct and direct.group(1) not in NO_TOOL:
         return direct.start(1), direct.end(1), 0.55
@@ -303,13 +338,19 @@ def times(text: str) -> list[tuple[int, int]]:
         if WEAK_TIME.fullmatch(words) and words not in ALONE_IS_TIME:
             continue
         if (
-            re.match(r"\s*(?:de experiencia|no mercado|de mercado|atras|ago\b)", plain[end:])
+            re.match(r"\s*(?:de experiencia|no mercado|de mercado|atras|ago\b|%|mil\b|k\b|reais\b)", plain[end:])
+            or (re.search(r"\bsegunda$", words) and SECOND.match(plain[end:]))
             or re.search(r"\b(?:ha|faz|hace|desde|for)\s+$", plain[:start])
             or re.match(r"(?:bom|boa|buen\w*|good)\s", plain[max(0, start - 5) : end])
         ):
             continue
         found.append((start, end))
     return found
+
+
+SECOND = re.compile(
+    r"\s*(?:via|loja|turma|unidade|vez|filial|opcao|parte|casa|mao|vinda|visita|proposta|etapa|fase|parcela|maquina|turno|mensagem)\b"
+)
 
 
 def _trimmed(plain: str, start: int, end: int) -> tuple[int, int]:
@@ -366,7 +407,7 @@ REFUSES = re.compile(
 )
 SHORT_ANSWER = 9  # words; the whole of such an answer is what was said of the time
 DEFERS = re.compile(
-    r"\b(?:(?:so|somente|only|solo|recien) (?:em|no|na|depois|apos|em|in|after|en|despues)|me (?:procura|chama|liga)|quem sabe|hablame|llamame|buscame|escribeme|ping me|call me|reach out|check back|lo vemos|a gente (?:ve|conversa|fala)|deixa\w* (?:pra|para|passar)|vou esperar|esperar|dejemos(?:lo)? para|deixamos? pra|agora nao|ahora no|not now|hasta que|ate que)\b"
+    r"\b(?:(?:so|somente|only|solo|recien) (?:em|no|na|depois|apos|em|in|after|en|despues)|me (?:procura|chama|liga)|quem sabe|hablame|llamame|buscame|escribeme|ping me|call me|reach out|check back|lo vemos|a gente (?:ve|conversa|fala)|deixa\w* (?:pra|para|passar)|vou esperar|esperar|dejemos(?:lo)? para|deixamos? pra|agora nao|ahora no|not now|hasta que|ate que|talvez|quiza\w*|tal vez|maybe|perhaps|probably|provavelmente|hoy no|hoje nao|not until|till|some ?time|looking at|mas para|pensando (?:em|para|pra)|thinking)\b"
 )
 
 
@@ -440,15 +481,15 @@ def timelines(text: str, *, topics: frozenset[str]) -> Iterator[Place]:
                 at = text.index(clause)
                 yield at, at + len(clause), 0.6
         return
-    if hurry and not re.fullmatch(r"logo|yesterday|correndo|urgencia", hurry.group()) and not REFUSES.search(plain):
+    if hurry and not VAGUE_HURRY.fullmatch(hurry.group()) and not REFUSES.search(plain):
         yield hurry.start(), hurry.end(), 0.7
         return
-    if about_meeting:
-        return
-    if REFUSES.search(plain):
+    if about_meeting or REFUSES.search(plain) or HAPPENED.search(plain):
         return
     for start, end in places:
         said = plain[start:end]
+        if NO_DATE.fullmatch(said):
+            continue
         if re.search(
             r"\b(?:por|al|a|per|cada|toda?s?|every|each|/)\s*(?:mes|dia|ano|semana|week|month|day|year)\b|diari|passad|pasad|last (?:week|month|year)|ontem|ayer|yesterday",
             plain[max(0, start - 6) : end],
@@ -467,14 +508,58 @@ def timelines(text: str, *, topics: frozenset[str]) -> Iterator[Place]:
             return
 
 
-def preferred_times(text: str, *, topics: frozenset[str]) -> Iterator[Place]:
+VAGUE_HURRY = re.compile(
+    r"logo|yesterday|correndo|urgencia|right away|straight away|immediately|imediatamente|inmediatamente"
+)
+HAPPENED = re.compile(
+    r"\b(?:perdi|perdemos|perdeu|perderam|foram|fizemos|venceu|morreram|morreu|tive|tivemos|tuve|tuvimos|perdimos|perdio|se fue|se fueron|lost|had to|was|were|gastei|gastamos|paguei|pagamos|pague|descobri|fechei|fechou|caiu|deixei|devolvi|levei|fui|ficamos|fiquei|missed|paid|spent|went|missed)\b"
+)
+NO_DATE = re.compile(
+    r"(?:ate (?:hoje|agora|meia noite|tarde|la)|hasta (?:hoy|ahora|tarde)|(?:em )?ate \d+ ?h(?:oras)?|antes|depois|despues|(?:no |el )?mesm[oa] (?:dia|hora)|mismo dia|same day|todo dia.*|every day)"
+)
+FINE = re.compile(
+    r"\b(?:segundas?|tercas?|quartas?|quintas?|sextas?|sabados?|domingos?|seg|ter|qua|qui|sex|sab|dom|lunes|martes|miercoles|jueves|viernes|(?:mon|tues|wednes|thurs|fri|satur|sun)days?|mon|tue|wed|thu|fri|hoje|hoy|today|tonight|amanha|manana|tomorrow|manhas?|tardes?|noites?|noches?|mananas?|mornings?|afternoons?|evenings?|nights?|noon|lunch|almoco|almuerzo|mediodia|meio-dia|"
+    r"semana que vem|proxima semana|semana|next week|this week|essa semana|esta semana|proxima|week|fds|finde|weekends?|dia \d+|cedo|cedinho|temprano|early|expediente|as \d+|\d+ ?(?:h|hs|hrs|am|pm|:\d\d)\w*|a las \w+|las \w+|\d+/\d+|depois d\w+ \d+|despues de \w+ \w+|after \w+|before \w+|antes d\w+ \w+|horas?|horario)\b"
+)
+LASTS = re.compile(
+    r"(?:un[oa]s|uns|umas|some|tres|dois|dos|duas|cinco|dez|diez|vinte|trinta|\d+|uma?|una?|one|an?)\s+(?:min\w*|dias?|days?|semanas?|weeks?|meses|months?|anos?|years?)"
+)
+OPENS_AT = re.compile(
+    r"\b(?:horario de (?:atendimento|funcionamento|atencion|trabalho)|atend(?:o|emos)|atendimento e|abrimos|funcionamos|office hours|opening hours)\b"
+)
+
+
+REFUSES_SLOTS = re.compile(
+    r"\b(?:nenhum\w*|nem|esses|desses|nesses|ningun\w*|ni|esas|esos|none|neither|can't|nao (?:posso|consigo|da)|no puedo|imposible|prefiro|prefiero|prefer|tem (?:as|a|de)|so consigo)\b"
+)
+
+
+def is_offered(words: str, offered: str, *, refuses: bool) -> bool:
+    """Whether a day or hour the lead names is one of the slots the question offers. A part of the day is, unless refused."""
+    days = {name[:3] for name in re.findall(r"[a-z]{3,}", words) if WEEKDAY.match(name)}
+    in_offer = set(re.findall(r"[a-z]{3}|\d+", offered))
+    if days:
+        return bool(days & in_offer)
+    hours = {int(name) for name in re.findall(r"\d+", words)}
+    offers = {int(name) for name in in_offer if name.isdigit()}
+    if not hours:
+        return not refuses
+    return bool(hours & offers or {hour + 12 for hour in hours} & offers)
+
+
+WEEKDAY = re.compile(r"seg|ter|qua|qui|sex|sab|dom|lun|mar|mie|jue|vie|mon|tue|wed|thu|fri|sat|sun")
+
+
+def preferred_times(text: str, *, topics: frozenset[str], question: str = "") -> Iterator[Place]:
     """When the lead would meet or be called, other than an offered slot."""
     plain = level(text)
+    if OPENS_AT.search(plain) or OPENS_AT.search(level(question)):
+        return
     asked = bool(topics & {"preferred_times", "slots", "booked"})
     if not asked and not (
         MEETS.search(plain)
         and re.search(
-            r"\b(?:reuniao|reunion|meeting|call|demo\w*|visita\w*|visit|agend\w+|marcar|ligar|liga|llam\w+|cita|vistoria|encaix\w+|medir|conversar|remarc\w+|reagend\w+|reschedul\w+|horario\w*|come by|vengan|apresent\w+)\b",
+            r"\b(?:reuniao|reunion|meeting|call|demo\w*|visita\w*|visit|agend\w+|marc(?:a|ar|amos|o)|ligar|liga|llam\w+|cita|vistoria|venir|vienen|consigo|reachable|encaix\w+|medir|conversar|remarc\w+|reagend\w+|reschedul\w+|horario\w*|come by|vengan|apresent\w+)\b",
             plain,
         )
     ):
@@ -511,6 +596,17 @@ def preferred_times(text: str, *, topics: frozenset[str]) -> Iterator[Place]:
         r"\b(?:obrigad\w|thanks|gracias|confirmad\w|combinado|nos vemos|see you)\b", plain
     ):
         return
+    places = [
+        place
+        for place in places
+        if FINE.search(plain[max(0, place[0] - len("a las ")) : place[1]])
+        and not LASTS.fullmatch(plain[place[0] : place[1]])
+        and not NO_DATE.fullmatch(plain[place[0] : place[1]])
+    ]
+    if "slots" in topics:
+        offered = level(question)
+        refuses = bool(REFUSES_SLOTS.search(plain))
+        places = [p for p in places if not is_offered(plain[p[0] : p[1]], offered, refuses=refuses)]
     if places:
         longest = [place for place in places if place[1] - place[0] > 4] or places
         yield *(longest[-1] if topics & {"booked", "slots"} else longest[0]), 0.75

@@ -33,10 +33,10 @@ TOPICS = {
     r"budget|invest|spend|afford|how much (?:can|could|are|were|would|have) you|price range|set aside|presupuesto|invertir|gastar|cuanto (?:puede|podria|piensa|pueden|podrian|tienes|tienen|manejan?|destina)\w*|rango de precio)\b",
     "timeline": r"\b(?:(?:para|pra|ate) quando|quando (?:voces? |vcs |vc )?(?:quer|queria|pretend|precis|gostari|seria|comec|pens|vence|inaugur|decid|podemos (?:comecar|avancar|seguir))\w*|qual (?:e )?o prazo|prazo|e urgente|urgencia|tem pressa|pressa|em quanto tempo|tem data|tem prazo|"
     r"(?:para|hasta) cuando|cuando (?:quier|necesit|pien|empez|comenz|seria|les gust|te gust|arranc)\w*|plazo|es urgente|hay (?:prisa|apuro|urgencia)|tiene[ns]? (?:prisa|apuro)|^(?:e |y |and )?(?:para |pra |ate )?(?:quando|cuando|when)\b(?! (?:foi|aconte|fue|paso|did|was|liga|chove|da |o |cai))|que (?:fecha|data)|what date|timing|renewal|when\?|when (?:do|would|are|will|did|should) (?:you|we) (?:need|want|like|start|plan|look|hop|thinking|be)\w*|how soon|timeline|time ?frame|deadline|is it urgent|by when)\b",
-    "decision_maker": r"\b(?:quem (?:mais )?(?:que )?(?:decide|aprova|resolve|bate|participa|da a palavra|define|assina|toma|manda)|(?:voce|vc|o senhor|a senhora)?\s*(?:que |quem )?decide|decid\w+|decis\w+|aprova\w*|precisa (?:falar|consultar|aprovar)|fecha sozinh\w*|(?:voce e|e) (?:o|a) don[oa]|mais alguem|tem soci|hay soci|board|boss|autoriza|who chooses|quem escolhe|quien elige|someone else|alguien mas en|"
+    "decision_maker": r"\b(?:quem (?:mais )?(?:que )?(?:decide|aprova|resolve|bate|participa|da a palavra|define|assina|toma|manda)|(?:voce|vc|o senhor|a senhora)?\s*(?:que |quem )?decide|(?:voce|vc|voces|senhora?|tu|usted|ustedes) (?:mesm[oa] |sozinh[oa] )?(?:que )?decid\w+|decidem|decide sozinh\w*|decid\w+ sozinh\w*|decisor\w*|ajudam? a decidir|palavra final|ultima palavra|autonomia|decisao|decision|aprova\w*|precisa (?:falar|consultar|aprovar)|fecha sozinh\w*|(?:voce e|e) (?:o|a) don[oa]|mais alguem|tem soci|hay soci|board|boss|autoriza|who chooses|quem escolhe|quien elige|someone else|alguien mas en|"
     r"who (?:decides|signs|makes|approves|else|has)|you decide|decision|sign(?:s)? off|approv\w+|(?:are you|you're) the owner|anyone else|quien (?:decide|aprueba|toma|mas|firma)|(?:tu|usted) (?:decides|decide|toma)|la decision|aprueba|alguien mas)\b",
     "preferred_times": r"\b(?:que horas|(?:qual|que|melhor|algum|em que|em qual|quais) (?:e )?(?:o |os |a )?(?:seu |seus )?(?:melhor |melhores )?(?:horarios?|dias?|periodo|data)|quando (?:fica|podemos|posso|pode|voce pode|da|seria bom|conversa|marc)\w*|marca\w*|agend\w*|reuniao|conversar|bate-papo|call|visita|demonstracao|posso (?:te )?ligar|vistoria|medicao|"
-    r"what (?:time|times|day)|when (?:suits|works|can|could|shall|is good|are you (?:free|available))|best time|meeting|demo|schedule|book|visit|appointment|que (?:hora|horas|horario|dia)|a que hora|cuando (?:podemos|puedes|puede|hacemos|te|le)\w*|reunion|llamada|cita|coordin\w*|agend\w*|disponib\w*)\b",
+    r"what (?:time|times|day)|when (?:suits|works|can|could|shall|is good|are you (?:free|available))|best time|meeting|demo|schedule|book|visit|appointment|que (?:hora|horas|horario|dia)|a que hora|cuando (?:podemos|podri\w+|puedes|puede|hacemos|te|le)\w*|que tal uma|dia e hora\w*|dia y hora|datas? que|dia ruim|melhor hora|quando e melhor|when suits|suits you|reunion|llamada|cita|coordin\w*|agend\w*|disponib\w*)\b",
     "person_type": r"\b(?:(?:casa|residencia|residencial|voce|voces|pessoal|uso proprio|vc|fisica) ou (?:para |pra |sua |a )?(?:\w+ )?(?:empresa|comercio|comercial|negocio|juridica)|empresa ou|pessoa (?:fisica|juridica)|(?:para|pra) quem (?:e|seria)|cpf ou cnpj|voce tem empresa|e (?:para|pra) (?:empresa|casa)|"
     r"home or (?:a )?business|business or (?:home|personal|residential)|personal or|for (?:you|yourself) or|residential or|negocio u? ?o? ?hogar|(?:casa|hogar|particular|personal) o (?:para )?(?:\w+ )?(?:empresa|negocio)|(?:empresa|negocio) [ou] (?:\w+ )?(?:casa|hogar|particular|personal)|para quien)\b",
 }
@@ -44,6 +44,12 @@ _COMPILED = {key: re.compile(pattern) for key, pattern in TOPICS.items()}
 SLOTS_OFFERED = re.compile(r"\b[1-3][).:]\s")
 MEETING_BOOKED = re.compile(
     r"\b(?:lembrete|confirmad[ao]|marcad[ao]|agendad[ao]|reminder|booked|scheduled|see you|recordatorio|te espero|nos vemos)\b"
+)
+AT_HOME = re.compile(
+    r"\b(?:moram?|mora com|em casa|na casa|en casa|viven?|vivem|familia|at home|household|live (?:there|with|in))\b"
+)
+FOR_A_TALK = re.compile(
+    r"\b(?:ligar|ligo|conversar|conversa|falar|falamos|reuniao|reunirmos|visita|tecnico|demonstracao|demo|call|talk|meet\w*|chat|hablar|hablamos|llam\w+|reunion|charla|melhor|mejor|suits?)\b"
 )
 PRICE_ASKED = re.compile(
     r"\b(?:cabe|fica bom|pode ser|dentro|faz sentido|tudo bem|ok|serve|combina|consegue|works?|okay|sound|fit|alright|va bien|sirve|le queda|te queda|parece|esta bien|bolso)\b"
@@ -62,6 +68,10 @@ def asked(question: str) -> frozenset[str]:
         last,
     ) and not re.search(r"how about|que tal|how does \w+ (?:sound|work)", last):
         found.discard("preferred_times")
+    if "team_size" in found and AT_HOME.search(last):
+        found.discard("team_size")
+    if {"timeline", "preferred_times"} <= found and FOR_A_TALK.search(last):
+        found.discard("timeline")
     if SLOTS_OFFERED.search(plain):
         found.add("slots")
     if MEETING_BOOKED.search(plain):

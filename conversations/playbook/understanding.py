@@ -107,7 +107,7 @@ def understand(
         yes_or_no(honest),
         slot,
         sifted,
-        tuple(find_facts(honest, question=question, language=spoken)),
+        tuple(find_facts(honest, question=question, language=spoken, tagger=reader.spans)),
         known or {},
     )
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from conversations.playbook import model as playbook_model
-from conversations.playbook.training import corpus, counting, fit, phrases
+from conversations.playbook.training import corpus, counting, fit, phrases, spans
 
 
 def main() -> int:
@@ -20,8 +20,9 @@ def main() -> int:
     thresholds = fit.thresholds(files, written)
     everything: Sequence[corpus.Example] = [*(row for rows in files.values() for row in rows), *written]
     counted = counting.fitted(turns, held.values())
+    facts_size = spans.fit(spans.told(files)).save()
     size = fit.save(fit.fit(everything, thresholds=thresholds, counting=counted), playbook_model.WEIGHTS)
-    sys.stdout.write(f"{len(everything)} rows, {size / 1e6:.1f} MB, thresholds {thresholds}\n")
+    sys.stdout.write(f"{len(everything)} rows, {size / 1e6:.1f} + {facts_size / 1e6:.1f} MB, thresholds {thresholds}\n")
     return 0
 
 

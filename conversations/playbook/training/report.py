@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from conversations.playbook import evaluation
 from conversations.playbook.model import Model
 from conversations.playbook.model import model as shipped
-from conversations.playbook.training import corpus, counting, fit, phrases
+from conversations.playbook.training import corpus, counting, fit, phrases, spans
 from conversations.playbook.training.corpus import Example
 
 
@@ -35,7 +35,9 @@ def main(asked: Sequence[str]) -> int:
 
 def _without(file: str, files: Mapping[str, Sequence[Example]], written: Sequence[Example]) -> Model:
     others = [row for other, rows in files.items() if other != file for row in rows]
-    return fit.fit([*others, *written], thresholds=shipped().thresholds)
+    fitted = fit.fit([*others, *written], thresholds=shipped().thresholds)
+    fitted.spans = spans.fit(spans.told(files, without=file))
+    return fitted
 
 
 def _parts(
@@ -62,6 +64,7 @@ def _counting(fitted: Model, weights: Mapping[str, Sequence[float]]) -> Model:
         rarity=rarity,
         thresholds=fitted.thresholds,
         counting=weights,
+        spans=fitted.spans,
     )
 
 
