@@ -4,6 +4,7 @@ Both verbs run in the transaction that makes it so, with the conversation's row 
 the change does, and once for each handoff, whoever calls how often. They carry nothing that a lead said or is.
 """
 
+from datetime import timedelta
 from typing import cast
 from zoneinfo import ZoneInfo
 
@@ -14,9 +15,10 @@ from django.utils import timezone, translation
 from conversations import intake, settings_of, summary, wording
 from conversations.models import Contact, Conversation, Qualification
 from orgs import mail
-from orgs.models import Membership, Org, Person, Role
+from orgs.models import Mail, Membership, Org, Person, Role
 
 QUALIFIED = "qualified"
+FLOOD, FLOOD_SPAN = 30, timedelta(hours=1)  # mails of a kind to one person: in an outage more are of no use
 TOLD = (Role.OWNER, Role.ADMIN, Role.SDR)  # who may answer a lead
 # What the lead wants now goes before the news that they are qualified.
 FIRST = frozenset({"lead_asked", "hostile", "cancel", "reschedule"})
@@ -66,8 +68,12 @@ def _write(conversation: Conversation, template: str, reason: str) -> list[Perso
     people = [member.person for member in members.order_by("person_id")]
     told = [person for person in people if person.pk == conversation.owner_person_id] or people
     path = reverse("conversations:conversation", kwargs={"slug": org.slug, "pk": conversation.pk})
+    kind = f"conversations/mail/{template}"
+    recent = Mail.objects.filter(org=org, kind=kind, created_at__gt=timezone.now() - FLOOD_SPAN)
     with timezone.override(ZoneInfo(org.time_zone)):
         for person in told:
+            if recent.filter(to=person.email).count() >= FLOOD:
+                continue
             with translation.override(person.language):
                 context = {
                     "reason": wording.need(reason),
@@ -77,7 +83,7 @@ def _write(conversation: Conversation, template: str, reason: str) -> list[Perso
                     "url": mail.absolute_url(path),
                 }
             mail.send(
-                f"conversations/mail/{template}", to=person.email, language=person.language, org=org, person=person,
+                kind, to=person.email, language=person.language, org=org, person=person,
                 context=context,
             )  # fmt: skip
     return told

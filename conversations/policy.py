@@ -2,10 +2,12 @@
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 HORIZON_DAYS = 62  # who does not open for so long has no opening time
@@ -14,6 +16,16 @@ FINISHED_SHARE = 0.4  # a finished question waits less than a fragment
 FRAGMENT_CHARS = 12
 CONTINUES = re.compile(
     r"(,|:|\be|\bmas|\bou|\bque|\bpra|\bpara|\band|\bbut|\bor|\by|\bpero|\.\.\.|…)\s*$", re.IGNORECASE
+)
+REPLIES_LOOKED_AT = 6
+SAME_REPLIES = 3
+REPEATED_CHARS = 12  # "sim" and "não sei" are said often by people, too
+AVOWALS = 2
+SAYS_SO = re.compile(
+    r"\b(?:mensagem automatica|resposta automatica|atendimento automatico|nao responda (?:a )?esta mensagem"
+    r"|automat(?:ic|ed) (?:reply|response|message)|auto ?reply|do not reply to this message"
+    r"|mensaje automatico|respuesta automatica|no respondas? a este mensaje"
+    r"|(?:digite|tecle|marque|press|pulse|presione) (?:o numero |a opcao |la opcion )?\d)\b"
 )
 FINISHED = re.compile(r"[.!?]\s*$")
 
@@ -54,6 +66,7 @@ class Silence(StrEnum):
     TEAM_HOURS = "team_hours"  # people answer now; the AI does when they have gone
     STALE = "waited_too_long"
     LOOP = "loop"
+    BOT = "another_bot"  # who writes is a program
     NOTHING_NEW = "nothing_to_answer"
 
 
@@ -83,6 +96,7 @@ class Situation:
     waited: timedelta
     stale_after: timedelta
     keeps_until_open: bool
+    is_bot: bool = False  # the lead's messages read as a program's
 
 
 # The clock ends these by itself: the turn is due again when it does.
@@ -111,6 +125,8 @@ def silence(situation: Situation, now: datetime) -> Silence | None:
         return Silence.OLD_CONTACT
     if situation.ai_in_a_row >= situation.loop_limit:
         return Silence.LOOP
+    if situation.is_bot:
+        return Silence.BOT
     if situation.waited > situation.stale_after and not situation.keeps_until_open:
         return Silence.STALE
     inside = is_open(situation.hours, situation.time_zone, now, holidays=situation.holidays)
@@ -201,6 +217,27 @@ def wait_for_more(text: str, *, batching: timedelta) -> timedelta:
     if FINISHED.search(text) and len(text) > FRAGMENT_CHARS and not CONTINUES.search(text):
         return batching * FINISHED_SHARE
     return batching
+
+
+@dataclass(frozen=True)
+class Said:
+    """A message for telling programs from people."""
+
+    is_lead: bool
+    text: str
+
+
+def is_automatic(said: Sequence[Said]) -> bool:
+    """Whether the lead's newest messages are a program's: the same words again and again, or words that say so. Pure.
+
+    In: the talk's newest messages, oldest first. People repeat themselves, or ask whether we are a bot: it takes
+    several messages of one kind, each in answer to a word of ours.
+    """
+    replies = [one for before, one in pairwise(said) if one.is_lead and not before.is_lead][-REPLIES_LOOKED_AT:]
+    words = Counter(folded(one.text) for one in replies)
+    if any(count >= SAME_REPLIES and len(text) >= REPEATED_CHARS for text, count in words.items()):
+        return True
+    return sum(1 for one in replies if SAYS_SO.search(folded(one.text))) >= AVOWALS
 
 
 def asks_to_stop(text: str) -> bool:

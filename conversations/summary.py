@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from conversations import wording
 from conversations.evidence import of as evidence_of
 from conversations.evidence import rules_of
-from conversations.models import AgentVersion, Answer, Conversation, Fact, FactKey, Qualification, Signal
+from conversations.models import AgentVersion, Answer, Conversation, Fact, FactKey, Signal
 from conversations.qualification import STAGES, SignalKey, Stage, Verdict, judge
 
 QUOTE_CHARS = 160
@@ -62,13 +62,6 @@ def of(conversation: Conversation, agent: AgentVersion, *, language: str) -> Sum
         signals=dict(signals.values_list("key", "is_true")),
         language=language,
     )
-
-
-def keep(conversation: Conversation, agent: AgentVersion, *, language: str) -> str:
-    """Write the summary beside the qualification, where lists and the CRM read it. The conversation must be locked."""
-    text = of(conversation, agent, language=language).text
-    Qualification.objects.filter(conversation=conversation).exclude(summary=text).update(summary=text)
-    return text
 
 
 def compose(

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Max, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -47,6 +47,9 @@ BUBBLES_AT_MOST = 4
 # What may be taken (again). A superseded one comes back when the newer message was deleted, a failed one by replay, and
 # a skipped one when the reason is gone: `open_turn` has just asked whether the AI may speak now.
 UNDECIDED = frozenset({Turn.State.OPEN, Turn.State.SUPERSEDED, Turn.State.SKIPPED, Turn.State.FAILED})
+LOOPS = frozenset({policy.Silence.LOOP, policy.Silence.BOT})
+BOTS_TALK = 5  # messages of both sides: below that nobody can tell a program from a person
+BOT_WINDOW = 30  # messages looked at
 RETAKEN_A_SECOND = 10  # conversations, when many may be answered at once again: newest first, paced
 
 
@@ -224,7 +227,25 @@ def situation(
         waited=waited,
         stale_after=stale_after,
         keeps_until_open=waited > stale_after and waits_for_the_clock(conversation, newest),
+        is_bot=conversation.seq >= BOTS_TALK and talks_with_bot(conversation),
     )
+
+
+def talks_with_bot(conversation: Conversation) -> bool:
+    """Whether what the lead writes reads as a program's (`policy.is_automatic`), since a person last decided that."""
+    newest = list(
+        conversation.messages.filter(state__in=[Message.State.RECEIVED, Message.State.SENT], deleted_at=None)
+        .order_by("-seq")
+        .values_list("seq", "author", "text")[:BOT_WINDOW]
+    )
+
+    def since(seq: int) -> list[policy.Said]:
+        return [policy.Said(author == Message.Author.LEAD, text) for at, author, text in newest[::-1] if at > seq]
+
+    if not policy.is_automatic(since(0)):
+        return False
+    told = conversation.turns.filter(state=Turn.State.SKIPPED, reason=policy.Silence.BOT).aggregate(at=Max("up_to_seq"))
+    return policy.is_automatic(since(told["at"] or 0))
 
 
 def waits_for_the_clock(conversation: Conversation, newest: Message) -> bool:
@@ -245,9 +266,11 @@ def skip(conversation: Conversation, newest: Message, why: policy.Silence) -> No
     if not made:
         Turn.objects.filter(pk=turn.pk, state__in=UNDECIDED).update(state=Turn.State.SKIPPED, reason=why)
     metrics.incr("sdr_turns", outcome=why)
-    if needs_person(why, conversation, newest):
+    if why in LOOPS:
+        notices.handed_off(conversation, why)
+    elif needs_person(why, conversation, newest):
         intake.need(conversation, why)
-    if why is policy.Silence.LOOP:
+    if why in LOOPS:
         intake.take_over(conversation, person_id=None, source="loop")
 
 
@@ -319,7 +342,7 @@ def died(conversation_id: int, reason: str) -> None:
         Turn.objects.filter(pk=turn.pk, state__in=UNDECIDED).update(
             state=Turn.State.FAILED, reason=reason[:80], attempt_token=None
         )
-        intake.need(conversation, "ai_failed")
+        notices.handed_off(conversation, "ai_failed")
         metrics.incr("sdr_turns", outcome="died")
 
 

@@ -39,6 +39,7 @@ NEEDS: dict[str, str | Promise] = {
     "daily_cap": _("The number has sent as many messages as it may today"),
     "snooze_over": _("The snooze is over"),
     Silence.LOOP: _("The AI answered many times without progress"),
+    Silence.BOT: _("Another program seems to answer"),
     "lead_asked": _("The lead asks for a person"),
     "qualified": _("The lead is qualified: somebody should arrange the meeting"),
     "wants_meeting": _("The lead wants a meeting"),

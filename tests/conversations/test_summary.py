@@ -1,0 +1,113 @@
+"""What is known of a lead, for people: from the rows alone, in the reader's language (PRODUCT 2)."""
+
+import pytest
+
+from conversations import settings_of, summary
+from conversations.models import Answer, Contact, Conversation, Fact, Number, Signal
+from conversations.qualification import Evidence, Rules, Verdict, judge
+from orgs.context import in_org
+from orgs.models import Org
+from tests.conversations.conftest import arrive, incoming, make_number, the_conversation
+
+
+def verdict(**answers: int) -> Verdict:
+    return judge(Evidence(answers={stage: tuple(range(count)) for stage, count in answers.items()}), Rules())
+
+
+def compose(language: str = "en", **given: object) -> summary.Summary:
+    values: dict[str, object] = {"threshold": 70, "facts": {}, "answers": {}, "signals": {}, "language": language}
+    return summary.compose(verdict(situation=2, problem=1), **values | given)  # type: ignore[arg-type]
+
+
+def test_it_says_where_the_lead_stands_and_what_is_missing() -> None:
+    found = compose()
+    assert found.standing == "Stage: Problem, score 38; qualified above 70"
+    assert found.open == ("Problem", "Implication", "Need and payoff")
+    assert found.lines == (found.standing, "Not told yet: Problem, Implication, Need and payoff")
+
+
+def test_facts_come_in_their_order_with_the_leads_words_and_signals() -> None:
+    found = compose(
+        facts={"team_size": 12, "name": "Maria", "decision_maker": True, "email": "", "unheard": "x"},
+        answers={"problem": ["perco  leads\nna planilha"], "situation": ["uso planilha", "somos 12"]},
+        signals={"urgency": True, "budget": False},
+    )
+    assert found.facts == (("Name", "Maria"), ("Team size", "12"), ("Decision maker", "yes"))
+    assert found.answers == (
+        ("Situation", ("“uso planilha”", "“somos 12”")),
+        ("Problem", ("“perco leads na planilha”",)),
+    )
+    assert found.signals == (("Has a budget", "no"), ("Is in a hurry", "yes"))
+    assert found.text == "\n".join(found.lines)
+    assert "Situation: “uso planilha” “somos 12”" in found.lines
+
+
+def test_the_brief_holds_nothing_the_lead_said_or_is() -> None:
+    found = compose(facts={"name": "Maria", "company": "Kepler"}, answers={"problem": ["perco leads"]})
+    assert found.brief == (
+        found.standing, "Known: Name, Company", "Not told yet: Problem, Implication, Need and payoff",
+    )  # fmt: skip
+
+
+def test_long_words_are_cut_and_only_the_newest_are_told() -> None:
+    found = compose(facts={"company": "x" * 500}, answers={"problem": [f"{n} " + "y" * 500 for n in range(9)]})
+    ((_, value),) = found.facts
+    ((_, quotes),) = found.answers
+    assert (len(value), len(quotes)) == (summary.VALUE_CHARS, summary.QUOTES_A_STAGE)
+    assert quotes[-1].startswith("“8 ")
+    assert all(len(quote) <= summary.QUOTE_CHARS + 2 for quote in quotes)
+
+
+def test_who_is_qualified_and_who_is_ruled_out() -> None:
+    whole = summary.compose(
+        verdict(situation=2, problem=2, implication=2), threshold=70, facts={}, answers={}, signals={}, language="en"
+    )
+    assert whole.standing == "Qualified with a score of 75; more than 70 are needed"
+    out = Verdict(stage=whole_stage(), score=80, qualified=False, complete=(), points=(), ruled_out_by=("company",))
+    found = summary.compose(out, threshold=70, facts={}, answers={}, signals={}, language="en")
+    assert "Ruled out by: Company" in found.lines
+
+
+def whole_stage() -> object:
+    return verdict(situation=2).stage
+
+
+@pytest.mark.parametrize(("language", "word"), [("pt-br", "Etapa"), ("en", "Stage"), ("es", "Etapa"), ("xx", "Etapa")])
+def test_it_is_in_the_readers_language(language: str, word: str) -> None:
+    assert compose(language).standing.startswith(word)
+
+
+def test_rows_that_no_longer_count_are_left_out(number: Number) -> None:
+    arrive(number, incoming("somos a Kepler, 12 pessoas, uso planilha"))
+    conversation = the_conversation()
+    message = conversation.messages.get()
+    shared = {"conversation": conversation, "message": message}
+    Fact.objects.create(contact_id=conversation.contact_id, key="company", value="Kepler", quote="a Kepler", **shared)
+    Fact.objects.create(
+        contact_id=conversation.contact_id, key="team_size", value=9, ended_at=conversation.created_at, **shared
+    )
+    Answer.objects.create(stage="situation", quote="uso planilha", **shared)
+    Answer.objects.create(stage="problem", quote="nada", start=1, ended_at=conversation.created_at, **shared)
+    Signal.objects.create(key="budget", is_true=True, **shared)
+    found = of(conversation)
+    assert found.facts == (("Company", "Kepler"),)
+    assert found.answers == (("Situation", ("“uso planilha”",)),)
+    assert found.signals == (("Has a budget", "yes"),)
+    assert found.standing.startswith("Stage: Situation, score 18")
+
+
+def of(conversation: Conversation) -> summary.Summary:
+    return summary.of(conversation, settings_of.number(conversation.number), language="en")
+
+
+def test_another_orgs_rows_are_not_in_it(number: Number, globex: Org) -> None:
+    arrive(number, incoming("somos a Kepler"))
+    conversation = the_conversation()
+    Fact.objects.create(
+        conversation=conversation, contact_id=conversation.contact_id, key="company", value="Kepler",
+        message=conversation.messages.get(),
+    )  # fmt: skip
+    with in_org(globex):
+        contact = Contact.objects.create(pk=conversation.contact_id)
+        theirs = Conversation.objects.create(pk=conversation.pk, contact=contact, number=make_number(), reply_jid="x@y")
+        assert of(theirs).facts == ()
