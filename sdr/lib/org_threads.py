@@ -85,6 +85,12 @@ class OrgThreads:
         with self._lock:
             return not self._busy and not any(self._lines)
 
+    @property
+    def is_full(self) -> bool:
+        """Every thread has work."""
+        with self._lock:
+            return self._busy >= self.count
+
     def close(self, seconds: float) -> bool:
         """Take nothing more, run what waits, end. Waits up to `seconds`. Out: whether all threads have ended."""
         with self._lock:
