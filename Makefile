@@ -1,13 +1,14 @@
 # Two commands matter: `make demo` and `make test`. They need Python 3.11, make and, the first time, a network.
 .POSIX:
 .SUFFIXES:
-.PHONY: help setup demo test test-slow test-browser lint lock bench chaos screens messages train clean-demo install-base install-dev
+.PHONY: help setup demo test test-slow test-browser lint lock bench chaos screens messages train live-check clean-demo install-base install-dev
 
 PYTHON = python3
 BIN = .venv/bin
 TESTS = tests
 BENCH =
 CHAOS = --full
+CHECK =
 # A Python that may not keep what it compiled takes twice as long to start, every time.
 RUN = unset PYTHONDONTWRITEBYTECODE; exec env
 LOCK = $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -56,6 +57,9 @@ messages: install-dev ## Collect the texts to translate and compile the translat
 
 train: install-dev ## Fit the offline brain's weights anew from tests/evals and the training phrases
 	@$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m conversations.playbook.training
+
+live-check: install-base ## Let 20 simulated leads talk with the real Gemini (needs GEMINI_API_KEY; costs a few cents)
+	@$(RUN) ENVIRONMENT=development $(BIN)/python manage.py live_check $(CHECK)
 
 lock: install-dev ## Write requirements/ anew from pyproject.toml
 	$(LOCK) pyproject.toml -o requirements/base.txt

@@ -130,8 +130,7 @@ class _Talk:
         if told := asking.results(former.tools):
             self.contents[0]["parts"].append({"text": told})
         self.offers_tools = False
-        own = [text for text in former.bubbles if text != self.context.disclosure]
-        said = {"bubbles": own, "intent": former.intent, "summary": former.summary}
+        said = {"bubbles": former.bubbles, "intent": former.intent, "summary": former.summary}
         self.contents.append({"role": "model", "parts": [{"text": json.dumps(said, ensure_ascii=False)}]})
         self.contents.append({"role": "user", "parts": [{"text": asking.repair(problems)}]})
         self.passages = set(former.passages)
@@ -279,8 +278,6 @@ class _Talk:
         if wish is Wish.HUMAN:
             handoff = handoff or "lead_asked"
         asks = _asked(bubbles, CONFIRMS.get(wish, reply.asks_about) if wish else reply.asks_about)
-        if self.context.is_first_reply and self.context.disclosure and bubbles and wish is not Wish.OPT_OUT:
-            bubbles = [self.context.disclosure, *bubbles][:BUBBLES_AT_MOST]
         known = {one.id for one in self.context.snippets} | self.passages
         return Decision(
             bubbles=tuple(bubbles),

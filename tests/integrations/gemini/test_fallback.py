@@ -196,7 +196,7 @@ def test_every_brain_keeps_the_port(
     asked = context(
         "Oi! Aqui somos 12 pessoas e anotamos tudo num caderno", is_first_reply=True, disclosure="Sou o assistente."
     )
-    made = decide(subject, asked)
+    made = vetting.vetted(asked, decide(subject, asked))
     assert made.bubbles[0] == "Sou o assistente."
     assert 2 <= len(made.bubbles) <= 3
     assert all(text.strip() for text in made.bubbles)

@@ -25,6 +25,7 @@ from conversations.models import (
     Passage,
     Turn,
 )
+from conversations.playbook import search
 from conversations.ports import MessageKind
 from integrations.gemini import configured
 from integrations.gemini.standin import Standin, calls, fails, says
@@ -39,7 +40,7 @@ def gemini_agent(gemini: Standin, number: Number, settings: Any) -> Iterator[Non
     settings.SDR_BRAINS = {"gemini": "conversations.brains.FallbackBrain"}
     settings.SDR_MODEL_BRAIN = "integrations.gemini.configured.brain"
     settings.GEMINI_API_KEY, settings.GEMINI_BASE_URL = gemini.api_key, gemini.url
-    AgentVersion.objects.update(brain="gemini", turn_timeout_seconds=120)
+    AgentVersion.objects.update(brain="gemini", turn_timeout_seconds=120, disclosure="Sou a assistente da Acme.")
     configured.client.cache_clear()
     configured.brain.cache_clear()
     yield
@@ -68,7 +69,8 @@ def test_a_turn_writes_what_was_said_found_and_spent(number: Number, gemini: Sta
     assert made.cost_usd == call.cost_usd > 0
     assert made.input_tokens == call.input_tokens
     assert made.output_tokens == call.output_tokens + call.thought_tokens
-    event = Event.objects.get(name=EventName.AI_RESPONDED)
+    event, *others = Event.objects.filter(name=EventName.AI_RESPONDED).order_by("sequence")
+    assert [other.data["costUsd"] for other in others] == ["0"], "it was one turn's"
     assert event.data["model"] == "gemini-3.8-flash"
     assert Decimal(event.data["costUsd"]) == call.cost_usd
 
@@ -76,7 +78,7 @@ def test_a_turn_writes_what_was_said_found_and_spent(number: Number, gemini: Sta
 def test_a_failing_gemini_is_in_the_books_and_the_playbook_answers(number: Number, gemini: Standin) -> None:
     gemini.will(fails(403))
     talk(number, "Oi, boa tarde")
-    assert len(fakes.phone.sent) == 1
+    assert len(fakes.phone.sent) == 2, "who we are, and an answer"
     made = Turn.objects.get()
     assert (made.brain, made.state) == ("playbook", Turn.State.APPLIED)
     assert made.guards == [{"kind": "model", "text": "refused_key", "outcome": "replaced"}]
@@ -109,17 +111,21 @@ def test_what_is_thrown_away_was_paid_for(number: Number, gemini: Standin) -> No
 
 
 def test_a_model_may_look_into_the_orgs_documents(number: Number, gemini: Standin) -> None:
-    document = Document.objects.create(title="Entrega", kind=Document.Kind.TEXT, state=Document.State.READY)
-    passage = Passage.objects.create(document=document, position=0, text="Entregamos em Santos às quintas-feiras.")
+    text = "Entregamos em Santos às quintas-feiras."
+    document = Document.objects.create(title="Entrega", sort=Document.Sort.TEXT, state=Document.State.READY)
+    terms = search.stored_terms(document.title, text)
+    passage = Passage.objects.create(document=document, position=0, text=text, terms=terms)
     gemini.will(
         calls(("knowledge.search", {"query": "entrega Santos"})),
-        says(bubbles=["Entregamos em Santos às quintas-feiras."], passages=[passage.pk]),
+        says(bubbles=[text], passages=[passage.pk]),
     )
-    talk(number, "e pra Santos?")
+    talk(number, "e aí?")
     made = Turn.objects.get()
+    assert fakes.phone.sent[-1][1] == text, "what a tool gave may be said"
+    assert made.seen["passages"] == [passage.pk]
     assert [(tool["name"], tool["ok"]) for tool in made.tools] == [("knowledge.search", True)]
     response = gemini.requests[-1].body["contents"][-1]["parts"][0]["functionResponse"]
-    assert isinstance(json.loads(response["response"]["result"]), list)
+    assert [one["id"] for one in json.loads(response["response"]["result"])] == [passage.pk]
 
 
 def test_pictures_of_the_newest_messages_are_looked_at(number: Number, gemini: Standin) -> None:
