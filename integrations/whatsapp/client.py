@@ -129,11 +129,12 @@ class KnownNumber:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of stored messages, newest first, as Evolution holds them."""
+    """One page of stored messages, newest first, as Evolution holds them. `total`: of all pages, 0 when not told."""
 
     records: list[dict[str, Any]]
     page: int
     pages: int
+    total: int = 0
 
 
 def _or_empty(value: Any) -> str:
@@ -346,8 +347,10 @@ class Evolution:
         found = [record for record in records if isinstance(record, dict)]
         if from_us is False:
             found = [record for record in found if _dict(record.get("key")).get("fromMe") is False]
-        pages = messages.get("pages")
-        return Page(found, page, pages if isinstance(pages, int) else page)
+        pages, total = messages.get("pages"), messages.get("total")
+        return Page(
+            found, page, pages if isinstance(pages, int) else page, total=total if isinstance(total, int) else 0
+        )
 
     def find_chats(self, instance: str, *, take: int, skip: int = 0) -> list[dict[str, Any]]:
         """Rows of chats (`remoteJid`, `updatedAt`, …) in the server's order."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from conversations.models import Number
 from conversations.ports import Incoming, LinkState, ReadBack, Sent, StatusUpdate, Unreadable
@@ -11,7 +12,7 @@ from integrations.whatsapp.wire import is_direct, moment, parse_record, parse_ti
 from sdr.lib.errors import PortError
 
 PAGE_ROWS = 50
-READ_BACK_ROWS = 100
+READ_BACK_ROWS = (100, 111, 123)  # of a page at the first, second and third reading: so that they end elsewhere
 MAX_PAGES = 20  # a thousand rows: more is not a gap but a history
 NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -76,28 +77,44 @@ class EvolutionTransport:
         return sorted(found, key=lambda message: message.sent_at or NEVER)
 
     def read_back(self, *, since: datetime, until: datetime) -> ReadBack:
-        """One question for all chats (contract 6.4, "Reconciliation job"); groups and what nobody can read left out."""
+        """One question for all chats (contract 6.4, "Reconciliation job"); groups and what nobody can read left out.
+
+        Evolution sorts by the second alone: rows of one second may change places from page to page, and one of them be
+        on none. So what was read is counted, and where some is missing read once more, with pages that end elsewhere.
+        """
+        records: dict[str, dict[str, Any]] = {}
+        missing: int | None = None
+        for size in READ_BACK_ROWS:
+            missing = self._read_pages(records, since, until, size=size)
+            if not missing:
+                break
         messages: list[Incoming] = []
         ticks: list[StatusUpdate] = []
-        pages = 1
-        for number in range(1, MAX_PAGES + 1):
-            page = self._evolution.find_messages(
-                self._instance, since=since, until=until, page=number, size=READ_BACK_ROWS
-            )
-            pages = page.pages
-            for record in page.records:
-                try:
-                    event = parse_record(record, own_jid=self._own_jid)
-                except Unreadable:
-                    continue
-                if isinstance(event, Incoming):
-                    messages.append(event)
-                    ticks += parse_ticks(record)
-            if number >= pages:
-                break
+        for record in records.values():
+            try:
+                event = parse_record(record, own_jid=self._own_jid)
+            except Unreadable:
+                continue
+            if isinstance(event, Incoming):
+                messages.append(event)
+                ticks += parse_ticks(record)
         messages.reverse()
         in_order = sorted(messages, key=lambda message: message.sent_at or NEVER)
-        return ReadBack(tuple(in_order), tuple(ticks), is_whole=pages <= MAX_PAGES)
+        return ReadBack(tuple(in_order), tuple(ticks), is_whole=missing == 0)
+
+    def _read_pages(
+        self, records: dict[str, dict[str, Any]], since: datetime, until: datetime, *, size: int
+    ) -> int | None:
+        """Add what is stored of that time to `records`, by row. Out: how many are missing, None for a history."""
+        stored: list[int] = []
+        for number in range(1, MAX_PAGES + 1):
+            page = self._evolution.find_messages(self._instance, since=since, until=until, page=number, size=size)
+            stored.append(page.total)
+            for record in page.records:
+                records.setdefault(str(record.get("id") or len(records)), record)
+            if number >= page.pages:
+                return max(0, min(stored) - len(records))  # what came in meanwhile is the next reading's
+        return None
 
     def chats(self, *, limit: int) -> list[str]:
         newest: dict[str, datetime] = {}

@@ -596,8 +596,10 @@ async def find_messages(call: Call) -> Answer:
     if bounds.get("gte") and bounds.get("lte"):
         low, high = (math.floor(datetime.fromisoformat(bounds[name]).timestamp()) for name in ("gte", "lte"))
         wanted = [row for row in wanted if low <= row.at <= high]
-    wanted = sorted(wanted, key=lambda row: row.at)[::-1]
     size, page = int(call.body.get("offset") or PAGE_SIZE), int(call.body.get("page") or 1)
+    if call.evolution.faults.unstable_order and page % 2 == 0:
+        wanted.reverse()
+    wanted = sorted(wanted, key=lambda row: row.at)[::-1]
     records = [message_record(call.instance, row) for row in wanted[(page - 1) * size : page * size]]
     pages = math.ceil(len(wanted) / size)
     return 200, {"messages": {"total": len(wanted), "pages": pages, "currentPage": page, "records": records}}

@@ -48,6 +48,7 @@ class Faults:
     hang_seconds: float = 600.0
     token_age_seconds: int = 0
     media_expired: bool = False
+    unstable_order: bool = False  # rows of one second stand the other way round on every second page
     next_sends: list[SendFault] = field(default_factory=list)
     asked: Counter[tuple[str, ...]] = field(default_factory=Counter, repr=False)
 

@@ -121,6 +121,31 @@ def test_it_pages_through_many_messages(evolution: Standin, transport: Transport
     assert sorted(message.text for message in found) == sorted(texts)
 
 
+def test_it_reads_back_what_changes_places_between_two_pages(evolution: Standin, transport: Transport) -> None:
+    evolution.faults.unstable_order = True
+    first = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    for number in range(250):
+        evolution.act("t_1", LEAD, text=f"mensagem {number}", at=first.timestamp() + number // 3)
+    assert evolution.settle()
+    client = Evolution(evolution.url, "token-of-the-instance")
+    pages = [client.find_messages("t_1", page=page, size=plug.READ_BACK_ROWS[0]) for page in (1, 2, 3)]
+    assert len({record["id"] for page in pages for record in page.records}) < pages[0].total == 250
+    reading = transport.read_back(since=first, until=first + timedelta(minutes=5))
+    assert {message.text for message in reading.messages} == {f"mensagem {number}" for number in range(250)}
+    assert reading.is_whole
+
+
+def test_it_says_that_something_is_missing(evolution: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
+    evolution.faults.unstable_order = True
+    monkeypatch.setattr(plug, "READ_BACK_ROWS", (100,))
+    first = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    for number in range(250):
+        evolution.act("t_1", LEAD, text=f"mensagem {number}", at=first.timestamp() + number // 3)
+    assert evolution.settle()
+    transport = EvolutionTransport(Evolution(evolution.url, "token-of-the-instance"), "t_1")
+    assert not transport.read_back(since=first, until=first + timedelta(minutes=5)).is_whole
+
+
 def test_it_names_the_newest_chats(evolution: Standin, transport: Transport) -> None:
     evolution.says("t_1", LEAD, "Oi")
     evolution.says("t_1", OTHER, "Oi")
@@ -218,7 +243,7 @@ def test_it_reads_back_all_chats_with_their_ticks(evolution: Standin, transport:
 def test_it_says_when_one_reading_does_not_take_all(
     evolution: Standin, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plug, "READ_BACK_ROWS", 10)
+    monkeypatch.setattr(plug, "READ_BACK_ROWS", (10,))
     monkeypatch.setattr(plug, "MAX_PAGES", 3)
     evolution.says("t_1", LEAD, *(f"mensagem {number}" for number in range(31)))
     assert evolution.settle()
