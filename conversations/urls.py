@@ -7,6 +7,7 @@ from conversations.views import (
     closure,
     conversation,
     drafts,
+    evidence,
     inbox,
     lookup,
     media,
@@ -15,6 +16,7 @@ from conversations.views import (
     saved_views,
     snooze,
     takeover,
+    trace,
     typing,
 )
 
@@ -35,6 +37,10 @@ urlpatterns = [
     path("<int:pk>/typing/", typing.create, name="typing"),
     path("<int:pk>/takeover/", takeover.create, name="takeover"),
     path("<int:pk>/takeover/end/", takeover.end, name="takeover_end"),
+    path("<int:pk>/turns/<int:turn>/", trace.show, name="trace"),
+    path("<int:pk>/facts/<str:key>/", evidence.fact, name="fact"),
+    path("<int:pk>/signals/<str:key>/", evidence.signal, name="signal"),
+    path("<int:pk>/answers/<int:row>/end/", evidence.strike, name="answer_end"),
     path("<int:pk>/messages/<int:message>/approval/", drafts.approve, name="approval"),
     path("<int:pk>/messages/<int:message>/discard/", drafts.discard, name="discard"),
     path("<int:pk>/messages/<int:message>/retry/", replies.retry, name="retry"),

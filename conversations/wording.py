@@ -1,5 +1,6 @@
 """What codes in our rows mean, in words for people; the templates show them as they are."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations.models import AgentVersion, Conversation, MediaAsset, Message
+from conversations.models import AgentVersion, Conversation, EventName, MediaAsset, Message
 from conversations.policy import Silence
 from conversations.ports import Ack, MessageKind
 from conversations.qualification import SignalKey, Stage
@@ -120,6 +121,59 @@ def hearing(asset: MediaAsset | None) -> str:
 def need(reason: str) -> str:
     """Why a person is needed."""
     return str(NEEDS.get(reason) or _("A person is needed"))
+
+
+BRAINS: dict[str, str | Promise] = {
+    "playbook": _("Playbook (works offline)"),
+    "gemini": _("Gemini"),
+}
+
+INTENTS: dict[str, str | Promise] = {
+    "opt_out": _("Wants to be left alone"),
+    "wants_human": _("Asks for a person"),
+    "off_topic": _("Talks of something else"),
+    "cancel": _("Wants to cancel a meeting"),
+    "reschedule": _("Wants to move a meeting"),
+    "choose_slot": _("Chooses a time"),
+    "wants_meeting": _("Wants a meeting"),
+    "not_interested": _("Is not interested"),
+    "objection": _("Objects"),
+    "question": _("Asks something"),
+    "answer": _("Answers"),
+    "thanks": _("Thanks"),
+    "greeting": _("Greets"),
+}
+
+
+def brain(name: str) -> str:
+    """Which brain spoke."""
+    return str(BRAINS.get(name, name))
+
+
+def intent(name: str) -> str:
+    """What the lead wanted, as it was understood; a dash where nothing was."""
+    return str(INTENTS.get(name, name or "–"))
+
+
+ACTIVITIES: dict[str, str | Promise] = {
+    EventName.SESSION_HANDED_OFF: _("The AI asked for a person: %(reason)s"),
+    EventName.SESSION_TAKEN_OVER: _("Taken over from the AI"),
+    EventName.SESSION_GIVEN_BACK: _("Given back to the AI"),
+    EventName.SESSION_UPDATED: _("Stage %(stage)s, score %(score)s, %(lifecycle)s"),
+    EventName.MESSAGE_FAILED: _("A message was not sent"),
+}
+
+
+def activity(name: str, data: Mapping[str, object]) -> str:
+    """What an event says happened."""
+    lifecycle = str(data.get("lifecycle", ""))
+    filled = {
+        "reason": need(str(data.get("reason", ""))),
+        "stage": stage(str(data.get("stage", ""))),
+        "score": data.get("score", ""),
+        "lifecycle": str(Conversation.Lifecycle(lifecycle).label).lower() if lifecycle else "",
+    }
+    return str(ACTIVITIES.get(name, name)) % filled
 
 
 def stage(name: str) -> str:

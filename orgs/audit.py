@@ -63,6 +63,7 @@ class Action(StrEnum):
     NUMBER_SECRET_ENDED = "number.secret_ended"  # noqa: S105
     NUMBER_SECRET_SHOWN = "number.secret_shown"  # noqa: S105
     # Conversations
+    LEAD_CORRECTED = "lead.corrected"
     CONVERSATION_TAKEN_OVER = "conversation.taken_over"
     CONVERSATION_GIVEN_BACK = "conversation.given_back"
     CONVERSATION_CLOSED = "conversation.closed"

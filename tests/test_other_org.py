@@ -339,6 +339,26 @@ PAGES: dict[str, Page] = {
     "o/<slug:slug>/inbox/<int:pk>/typing/": Page({405}, {204}, Role.SDR, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/takeover/": Page({405}, {302}, Role.SDR, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/takeover/end/": Page({405}, {302}, Role.SDR, args=row_pk),
+    "o/<slug:slug>/inbox/<int:pk>/turns/<int:turn>/": Page(
+        {404}, {405}, Role.VIEWER, args=lambda world, slug: {**row_pk(world, slug), "turn": 999}
+    ),
+    "o/<slug:slug>/inbox/<int:pk>/facts/<str:key>/": Page(
+        {405},
+        {302},
+        Role.SDR,
+        args=lambda world, slug: {**row_pk(world, slug), "key": "name"},
+        body=lambda world: {"value": "x"},
+    ),
+    "o/<slug:slug>/inbox/<int:pk>/signals/<str:key>/": Page(
+        {405},
+        {302},
+        Role.SDR,
+        args=lambda world, slug: {**row_pk(world, slug), "key": "budget"},
+        body=lambda world: {"value": "yes"},
+    ),
+    "o/<slug:slug>/inbox/<int:pk>/answers/<int:row>/end/": Page(
+        {405}, {404}, Role.SDR, args=lambda world, slug: {**row_pk(world, slug), "row": 1}
+    ),
     "o/<slug:slug>/inbox/<int:pk>/messages/<int:message>/approval/": Page({405}, {302}, Role.SDR, args=draft_pk),
     "o/<slug:slug>/inbox/<int:pk>/messages/<int:message>/discard/": Page({405}, {302}, Role.SDR, args=draft_pk),
     "o/<slug:slug>/inbox/<int:pk>/messages/<int:message>/retry/": Page({405}, {302}, Role.SDR, args=failed_pk),

@@ -15,7 +15,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from conversations import content, media, pause, replies, wording
+from conversations import content, lead_panel, media, pause, replies, wording
 from conversations.access import get_conversation
 from conversations.forms import CLOSINGS, SNOOZES, ReplyForm
 from conversations.models import Conversation, MediaAsset, Message
@@ -154,6 +154,15 @@ def context_of(request: OrgRequest, conversation: Conversation) -> dict[str, Any
         "closings": CLOSINGS,
         "snoozes": SNOOZES,
         "seen_seq": conversation.seq if not before else "",
+        **panel_context(request, conversation),
+    }
+
+
+def panel_context(request: OrgRequest, conversation: Conversation) -> dict[str, Any]:
+    """What the lead's panel needs."""
+    return {
+        "conversation": conversation,
+        "panel": lead_panel.of(conversation, request.user),
         "may_write": request.membership.may(Role.SDR),
     }
 

@@ -1,0 +1,115 @@
+"""The panel of a lead: every point leads to the lead's words, and what people correct stays corrected."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from conversations import turns
+from conversations.models import Answer, Fact, Message, Number, Qualification, Signal
+from conversations.ports import AnswerFound, Decision, FactFound, SignalFound
+from orgs.models import AuditEntry, Person
+from tests.conversations.conftest import arrive, incoming, the_conversation
+
+SignIn = Callable[[Person], Client]
+
+
+@pytest.fixture
+def learnt(number: Number) -> Message:
+    """A lead who told three things."""
+    arrive(number, incoming("somos 8, usamos caderno, decido sozinho"))
+    lead = Message.objects.get()
+    opened = turns.open_turn(the_conversation().pk)
+    assert opened is not None
+    finds = (
+        AnswerFound("situation", lead.pk, "usamos caderno", 0.9),
+        FactFound("team_size", 8, lead.pk, "somos 8"),
+        SignalFound("decision_maker", lead.pk, "decido sozinho"),
+    )
+    assert turns.apply(opened, Decision(("E o que atrapalha?",), finds=finds))
+    return lead
+
+
+def address(end: str = "") -> str:
+    return f"/o/acme/inbox/{the_conversation().pk}/{end}"
+
+
+def test_each_point_leads_to_the_leads_words(learnt: Message, sign_in: SignIn, vera: Person) -> None:
+    page = sign_in(vera).get(address()).content.decode()
+    assert f'data-message="message-{learnt.pk}">“usamos caderno”' in page
+    assert f'data-message="message-{learnt.pk}">“somos 8”' in page
+    assert f'id="message-{learnt.pk}"' in page
+    assert "AI, 90 % sure" in page
+    assert "/facts/" not in page  # a viewer changes nothing
+
+
+def test_a_persons_word_stays_and_is_judged(learnt: Message, sign_in: SignIn, beto: Person) -> None:
+    client = sign_in(beto)
+    client.post(address("facts/team_size/"), {"value": "12"})
+    client.post(address("signals/decision_maker/"), {"value": "no"})
+    fact = Fact.objects.get(key="team_size", ended_at=None)
+    assert (fact.value, fact.author, fact.person_id) == (12, "person", beto.pk)
+    assert Signal.objects.get(ended_at=None).is_true is False
+    assert Qualification.objects.get().score == 13  # one answer of two; the signal's points are gone
+    arrive(learnt.number, incoming("somos 8 mesmo"))
+    opened = turns.open_turn(the_conversation().pk)
+    assert opened is not None
+    again = Message.objects.filter(author="lead").latest("pk")
+    turns.apply(opened, Decision(("Ok.",), finds=(FactFound("team_size", 8, again.pk, "somos 8"),)))
+    assert Fact.objects.get(key="team_size", ended_at=None).value == 12
+    entries = AuditEntry.objects.filter(action="lead.corrected").order_by("pk")
+    assert [entry.data for entry in entries] == [{"what": "fact:team_size"}, {"what": "signal:decision_maker"}]
+
+
+def test_an_answer_that_does_not_count_never_comes_back(learnt: Message, sign_in: SignIn, beto: Person) -> None:
+    answer = Answer.objects.get()
+    client = sign_in(beto)
+    for _ in range(2):
+        assert client.post(address(f"answers/{answer.pk}/end/")).status_code == 302
+    assert AuditEntry.objects.filter(action="lead.corrected").count() == 1
+    assert Qualification.objects.get().score == 5
+    assert "usamos caderno”" not in client.get(address()).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("team_size", "muitos"), ("email", "ana@"), ("phone", "12"), ("decision_maker", "talvez")]
+)
+def test_what_cannot_be_is_refused_beside_its_field(
+    learnt: Message, sign_in: SignIn, beto: Person, key: str, value: str
+) -> None:
+    before = Fact.objects.count()
+    answer = sign_in(beto).post(address(f"facts/{key}/"), {"value": value})
+    assert answer.status_code == 422
+    assert f'id="fact-{key}-error"' in answer.content.decode()
+    assert Fact.objects.count() == before
+
+
+def test_emptying_a_fact_forgets_it(learnt: Message, sign_in: SignIn, beto: Person) -> None:
+    sign_in(beto).post(address("facts/team_size/"), {"value": " "})
+    assert not Fact.objects.filter(ended_at=None).exists()
+
+
+def test_the_panel_alone_answers_htmx(learnt: Message, sign_in: SignIn, beto: Person) -> None:
+    page = sign_in(beto).post(address("facts/name/"), {"value": "Zu"}, headers={"HX-Request": "true"}).content.decode()
+    assert 'id="desk-panel"' in page
+    assert "thread__log" not in page
+
+
+def test_a_viewer_and_an_unknown_row_change_nothing(
+    learnt: Message, sign_in: SignIn, vera: Person, beto: Person
+) -> None:
+    assert sign_in(vera).post(address("facts/name/"), {"value": "Zu"}).status_code == 403
+    client = sign_in(beto)
+    assert client.post(address("facts/shoe_size/"), {"value": "1"}).status_code == 404
+    assert client.post(address("signals/budget/"), {"value": "maybe"}).status_code == 404
+    assert client.post(address("answers/999999/end/")).status_code == 404
+    assert not AuditEntry.objects.filter(action="lead.corrected").exists()
+
+
+def test_the_trace_says_what_a_turn_was_decided_on(learnt: Message, sign_in: SignIn, vera: Person) -> None:
+    turn = the_conversation().turns.get()
+    page = sign_in(vera).get(address(f"turns/{turn.pk}/")).content.decode()
+    for words in ("E o que atrapalha?", "usamos caderno", "1 message", "US$ 0"):
+        assert words in page
+    assert f"turns/{turn.pk}/" in sign_in(vera).get(address()).content.decode()
+    assert sign_in(vera).get(address("turns/999999/")).status_code == 404
