@@ -58,11 +58,16 @@ class Stage:
     def journal(self) -> Path:
         return self.state / "journal.txt"
 
+    @property
+    def log_file(self) -> Path:
+        """What web and workers said in this seed, with this mistake; kept until it is played again."""
+        return self.state / f"processes-{self.seed}{self.bug and '-'}{self.bug}.log"
+
     def open(self) -> None:
         """Start web and workers; from now on whoever freezes is woken and whoever dies is replaced."""
         self.dice = random.Random(f"keeper {self.seed}")
         self.arms = Arms(self.state / "arms")
-        self.log = (self.state / "processes.log").open("wb")
+        self.log = self.log_file.open("wb")
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
         self.port = self.socket.getsockname()[1]
         for role, children in CHILDREN.items():
@@ -92,7 +97,7 @@ class Stage:
             now = time.monotonic()
             for role, nursery in self.nurseries.items():
                 if nursery.poll() is not None:
-                    self.failure = f"the nursery of {role} ended; see {self.state / 'processes.log'}"
+                    self.failure = f"the nursery of {role} ended; see {self.log_file}"
             for process in self.children(*CHILDREN):
                 with suppress(psutil.NoSuchProcess, ProcessLookupError):
                     if process.status() != psutil.STATUS_STOPPED:
@@ -175,8 +180,7 @@ def staged(
     """A fresh database on a cluster that keeps its promises (fsync on), and Django on it; all is stopped afterwards."""
     state = Path(__file__).resolve().parents[2] / ".state" / os.environ.get("CHAOS_STATE", "chaos")
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in ("journal.txt", "processes.log"):
-        (state / name).unlink(missing_ok=True)
+    (state / "journal.txt").unlink(missing_ok=True)
     cluster = Cluster(state)
     cluster.start()
     try:
