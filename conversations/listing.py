@@ -104,13 +104,13 @@ def page(wanted: Wanted, me: int, *, before: tuple[int, int] | None = None) -> t
 
 
 def counts(wanted: Wanted, me: int) -> dict[str, int]:
-    """How many conversations each tab holds with the filters and the search that are on, at most COUNTED + 1; one query."""
+    """How many conversations each tab holds with the filters and the search, at most COUNTED + 1 of each; one query."""
     among = matching(wanted)
     parts, values = [], []
     for place, name in enumerate(TABS):
         chosen = among.filter(tab(name, wanted, me)).order_by().values("pk")[: COUNTED + 1]
         sql, params = chosen.query.sql_with_params()
-        parts.append(f"(SELECT count(*) FROM ({sql}) AS c{place})")
+        parts.append(f"(SELECT count(*) FROM ({sql}) AS c{place})")  # noqa: S608  # Django's own
         values += params
     with connection.cursor() as cursor:
         cursor.execute("SELECT " + ", ".join(parts), values)

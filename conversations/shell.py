@@ -1,4 +1,4 @@
-"""What the frame around every page of an org says: who waits for a person, and the worst trouble there is (FIELD 4.1)."""
+"""What the frame around every page of an org says: who waits for a person, and the worst trouble (FIELD 4.1)."""
 
 from dataclasses import dataclass
 

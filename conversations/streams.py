@@ -2,7 +2,7 @@
 
 On the event loop, past Django's middleware. A stream says that something is other, by ids; the page then asks Django
 for the fragment, where permission and rendering are. Three events: `conversation` (the one the page shows: at once),
-`inbox` (anything of the org: at most one in 250 ms), `reload` (ask for everything: the place in the order is not known).
+`inbox` (anything of the org: at most one in 250 ms), `reload` (ask for everything: the place in the order is lost).
 
 Resuming. `orgs.bell` sends notifications with an id, and PostgreSQL hands them to every listener in one order. Each
 process keeps the last KEPT of them; a stream that comes back with an id it knows gets what came after, one with an id
@@ -19,7 +19,7 @@ import re
 import signal
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -82,9 +82,9 @@ class Stream:
     is_list_new: bool = False
     is_conversation_new: bool = False
     must_reload: bool = False
-    is_over: bool = False
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def hear(self, notification: str, rows: Iterable[int]) -> None:
+    def hear(self, notification: str, rows: Collection[int | None]) -> None:
         """Something of its org is other."""
         self.last = notification
         self.is_list_new = True
@@ -96,7 +96,7 @@ class Stream:
         self.wakened.set()
 
     def end(self) -> None:
-        self.is_over = True
+        self.over.set()
         self.wakened.set()
 
 
@@ -106,7 +106,7 @@ class Streams:
     def __init__(self) -> None:
         self._streams: dict[int, set[Stream]] = {}  # by org
         self._count = 0
-        self._kept: deque[tuple[str, dict[int, set[int]]]] = deque()
+        self._kept: deque[tuple[str, dict[int, set[int | None]]]] = deque()
         self._places: OrderedDict[str, int] = OrderedDict()  # notification → its number
         self._number = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -181,7 +181,7 @@ class Streams:
 
     async def _tell(self, stream: Stream, send: Any) -> None:
         listed = 0.0
-        while not stream.is_over:
+        while not stream.over.is_set():
             pause = HEARTBEAT
             if stream.is_list_new:
                 pause = max(0.0, listed + LIST_EVERY - time.monotonic())
@@ -193,7 +193,7 @@ class Streams:
                 except TimeoutError:
                     if not stream.is_list_new:
                         await _write(send, ": still here\n\n")
-                if stream.is_over:
+                if stream.over.is_set():
                     return
             now = time.monotonic()
             if stream.must_reload:
@@ -242,7 +242,7 @@ class Streams:
 
     def _hear(self, payload: str) -> None:
         notification, *told = payload.split()
-        by_org: dict[int, set[int]] = {}
+        by_org: dict[int, set[int | None]] = {}
         for one in told:
             org_id, _, ref = one.partition(":")
             by_org.setdefault(int(org_id), set()).add(int(ref))
@@ -252,8 +252,8 @@ class Streams:
         if len(self._kept) > KEPT:
             self._kept.popleft()
             self._places.popitem(last=False)
-        for org_id, rows in by_org.items():
-            for stream in self._streams.get(org_id, ()):
+        for org, rows in by_org.items():
+            for stream in self._streams.get(org, ()):
                 stream.hear(notification, rows)
 
     # --- Who may still listen ---
@@ -296,7 +296,7 @@ class Streams:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
 
-# --- In a thread --------------------------------------------------------------------------------------------------------
+# --- In a thread ------------------------------------------------------------------------------------------------------
 def identify(cookies: str, slug: str) -> Listener | int:
     """Who asks, or the status that refuses them: as OrgMiddleware judges (404 for an org that is not theirs)."""
     jar: SimpleCookie = SimpleCookie()
@@ -335,7 +335,7 @@ def still_allowed(listeners: set[Listener]) -> set[Listener]:
     }
 
 
-# --- On the wire --------------------------------------------------------------------------------------------------------
+# --- On the wire ------------------------------------------------------------------------------------------------------
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store, private"),

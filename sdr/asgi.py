@@ -82,4 +82,8 @@ async def _answer_live(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": ALIVE if scope["method"] == "GET" else b""})
 
 
-ASYNC_ROUTES: list[tuple[str, ASGIApplication]] = [(LIVE_PATH, _answer_live), ("/hooks/whatsapp/", whatsapp), ("/live/", streams)]
+ASYNC_ROUTES: list[tuple[str, ASGIApplication]] = [
+    (LIVE_PATH, _answer_live),
+    ("/hooks/whatsapp/", whatsapp),
+    ("/live/", streams),
+]

@@ -35,8 +35,8 @@ NAV = (
 
 
 def branding(request: HttpRequest) -> dict[str, Any]:
-    """`brand`, `my_orgs` and `status` (one query each when looked at, none for a stranger), `nav`, `request_id`, `is_demo`,
-    `may_steer` (works with conversations here).
+    """`brand`, `nav`, `request_id`, `is_demo`, `may_steer` (works with conversations here), and what asks the database
+    once when it is looked at, and never for a stranger: `my_orgs`, `status`.
     """
     return {
         "brand": settings.BRAND,

@@ -36,7 +36,8 @@ def create(request: OrgRequest) -> HttpResponse:
         messages.error(request, _("Select conversations first, and then what to do with them."))
         return back(request)
     do, words, undone_by = verb
-    done, undoable = 0, []
+    done = 0
+    undoable: list[int] = []
     for conversation in chosen:
         try:
             may_undo = do(request, conversation)
@@ -48,7 +49,12 @@ def create(request: OrgRequest) -> HttpResponse:
     if done:
         tag = ""
         if undoable and undone_by and "undoing" not in request.POST:
-            fields = {"verb": undone_by, "pk": undoable, "back": request.POST.get("back", ""), "undoing": "1"}
+            fields: dict[str, str | list[int]] = {
+                "verb": undone_by,
+                "pk": undoable,
+                "back": request.POST.get("back", ""),
+                "undoing": "1",
+            }
             tag = undo_tag(reverse("conversations:bulk", args=[request.org.slug]), fields)
         messages.success(request, str(words % {"count": done}), extra_tags=tag)
     if done < len(chosen):
@@ -66,12 +72,12 @@ def create(request: OrgRequest) -> HttpResponse:
 
 def back(request: OrgRequest) -> HttpResponse:
     """To the list as it was; of the address only what a list can be asked for is kept."""
-    query = Wanted.read(QueryDict(request.POST.get("back", "")).dict()).query  # type: ignore[arg-type]
+    query = Wanted.read(QueryDict(request.POST.get("back", "")).dict()).query
     address = reverse("conversations:inbox", args=[request.org.slug])
     return redirect(f"{address}?{query}" if query else address)
 
 
-# --- The verbs. Out: whether it changed something that can be taken back. -----------------------------------------------
+# --- The verbs. Out: whether it changed something that can be taken back. ---------------------------------------------
 def take(request: OrgRequest, conversation: Conversation) -> bool:
     was_the_ais = conversation.owner == Conversation.Owner.AI
     replies.take_over(conversation, request.user, request=request)

@@ -22,7 +22,7 @@ MOST = 20  # views of one person
 def create(request: OrgRequest) -> HttpResponse:
     """Keep tab and filters under a name; the same name again replaces it. What was searched for is not kept."""
     name = " ".join(request.POST.get("name", "").replace("\x00", "").split())[:40]
-    wanted = Wanted.read(QueryDict(request.POST.get("query", "")).dict()).but(q="")  # type: ignore[arg-type]
+    wanted = Wanted.read(QueryDict(request.POST.get("query", "")).dict()).but(q="")
     mine = SavedView.objects.filter(person_id=request.user.pk)
     if not name:
         messages.error(request, _("Give the view a name."))

@@ -19,7 +19,7 @@ class UndoForm:
     fields: list[tuple[str, str]]
 
 
-def undo_tag(action: str, fields: Mapping[str, str | int | Sequence[str | int]]) -> str:
+def undo_tag(action: str, fields: Mapping[str, str | Sequence[int]]) -> str:
     """For `extra_tags`. In: a path of ours, and the form's fields (a list is a field several times)."""
     return f"{PREFIX}{action}?{urlencode(fields, doseq=True)}"
 
