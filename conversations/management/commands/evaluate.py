@@ -1,12 +1,20 @@
 """Predict what a careful reader would conclude from a file of examples, and compare."""
 
+import asyncio
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.module_loading import import_string
 
+from conversations import examination
 from conversations.playbook import evaluation
+from conversations.ports import Brain, Context, Decision
+
+AT_ONCE = 8  # rows asked about by a brain that waits for somebody
 
 
 class Command(BaseCommand):
@@ -15,7 +23,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help="rows with an id; labels (`expect`) only matter to the report")
-        parser.add_argument("--brain", choices=["playbook"], default="playbook")
+        parser.add_argument("--brain", choices=sorted({"playbook", *settings.SDR_BRAINS}), default="playbook")
         parser.add_argument(
             "--json", action="store_true", dest="as_json", help="predictions only: id and fields of expect"
         )
@@ -23,16 +31,56 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         rows = _rows(options["file"])
         report = evaluation.Report()
-        for row in rows:
-            try:
-                prediction = evaluation.predict(row)
-            except ValueError as error:
-                raise CommandError(f"{row.get('id')}: {error}") from error
+        predictions = predicted(rows) if options["brain"] == "playbook" else self._asked(rows, options["brain"])
+        for row, prediction in zip(rows, predictions, strict=True):
             if options["as_json"]:
                 self.stdout.write(json.dumps(prediction, ensure_ascii=False))
             report.add(row, prediction)
         if not options["as_json"]:
             self.stdout.write("\n".join(report.lines()))
+
+    def _asked(self, rows: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+        """By a brain that asks somebody: a few rows at once. What it could not ask is said on standard error."""
+        brain: Brain = import_string(settings.SDR_BRAINS[name])()
+        if brain.name != name:
+            raise CommandError(f"The brain {name} is not configured: its key is missing.")
+        others: list[str] = []
+
+        async def decide(context: Context) -> Decision:
+            decision = await brain.decide(context)
+            if decision.brain != name:
+                others.append(decision.brain)
+            return decision
+
+        async def all_rows() -> list[dict[str, Any]]:
+            room = asyncio.Semaphore(AT_ONCE)
+
+            async def one(row: dict[str, Any]) -> dict[str, Any]:
+                async with room:
+                    return await examined(row, decide)
+
+            return list(await asyncio.gather(*(one(row) for row in rows)))
+
+        found = asyncio.run(all_rows())
+        if others:
+            self.stderr.write(f"Decisions that are not by {name}: {len(others)}, by {', '.join(sorted(set(others)))}.")
+        return found
+
+
+def predicted(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """By the offline brain, one by one."""
+    for row in rows:
+        try:
+            yield evaluation.predict(row)
+        except ValueError as error:
+            raise CommandError(f"{row.get('id')}: {error}") from error
+
+
+async def examined(row: dict[str, Any], decide: examination.Decide) -> dict[str, Any]:
+    try:
+        return await examination.predict(row, decide)
+    except ValueError as error:
+        raise CommandError(f"{row.get('id')}: {error}") from error
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
