@@ -424,13 +424,23 @@ def _manners(draft: str, plain: str, grounds: Grounds) -> Iterator[Found]:
     before = [words for question in grounds.asked if (words := _question_words(level(question)))]
     for match in re.finditer(r"[^.!?\n]+\?", plain):
         words = _question_words(match.group())
-        if words and any(len(words & other) / len(words | other) >= SAME_QUESTION for other in before):
+        if words and any(_overlaps(words, other) for other in before):
             start = match.start() + len(match.group()) - len(match.group().lstrip())
             yield Kind.REPEATED, (start, match.end())
     for topic in grounds.forbidden:
         named = level(topic).strip()
         if named and (match_topic := re.search(rf"(?<!\w){re.escape(named)}", plain)):
             yield Kind.FORBIDDEN, match_topic.span()
+
+
+def is_same_question(one: str, other: str) -> bool:
+    """Whether two questions ask nearly the same in nearly the same words."""
+    first, second = _question_words(level(one)), _question_words(level(other))
+    return bool(first and second) and _overlaps(first, second)
+
+
+def _overlaps(words: frozenset[str], other: frozenset[str]) -> bool:
+    return len(words & other) / len(words | other) >= SAME_QUESTION
 
 
 def _question_words(question: str) -> frozenset[str]:

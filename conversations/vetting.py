@@ -12,7 +12,7 @@ from conversations import guards
 from conversations.guards import Grounds, ToolResult, Violation
 from conversations.playbook import wording
 from conversations.playbook.dialogue import in_words
-from conversations.ports import Context, Decision, GuardNote
+from conversations.ports import Context, Decision, GuardNote, Wish
 
 HANDED_OFF = "guarded"  # why a person must look
 LANGUAGES = {"pt-br": "pt-BR", "en": "en", "es": "es"}
@@ -42,21 +42,31 @@ def grounds(context: Context, decision: Decision) -> Grounds:
 
 def vetted(context: Context, decision: Decision) -> Decision:
     """The decision if it may leave as it is; else the same finds with words that are safe, and a person called."""
+    decision = disclosed(context, decision)
     found = violations(context, decision) if decision.bubbles else []
     if not found:
         return decision
     spoken = decision.language or context.language
     last = context.lines[-1].id if context.lines else 0
     safe = wording.say(spoken, "unknown", seed=f"{context.conversation_id}:{last}")
-    disclosure = (context.disclosure,) if context.disclosure and context.is_first_reply else ()
+    who = wording.disclosure(context, spoken) if context.is_first_reply else ""
     return replace(
         decision,
-        bubbles=(*disclosure, safe),
+        bubbles=(who, safe) if who else (safe,),
         asks=None,
         passages=(),
         handoff=decision.handoff or HANDED_OFF,
         guards=(*decision.guards, *notes(found, "replaced")),
     )
+
+
+def disclosed(context: Context, decision: Decision) -> Decision:
+    """The decision with who speaks before its words, where they are our first and do not say so (PRODUCT 2)."""
+    who = wording.disclosure(context, decision.language or context.language)
+    first = context.is_first_reply and who and decision.bubbles and decision.wish is not Wish.OPT_OUT
+    if not first or any(who in bubble for bubble in decision.bubbles):
+        return decision
+    return replace(decision, bubbles=(who, *decision.bubbles))
 
 
 def notes(found: Iterable[Violation], outcome: str) -> tuple[GuardNote, ...]:

@@ -4,10 +4,12 @@ It answers what was asked, asks one SPIN question at a time and never the same o
 stops when there is nothing left to say. What the lead's words mean is `understanding`'s business.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from conversations import guards
 from conversations.playbook import wording
 from conversations.playbook.text import fold
 from conversations.ports import (
@@ -27,9 +29,16 @@ from conversations.qualification import ANSWERS_NEEDED, STAGES, Evidence, judge
 
 NAME_CHARS = 30
 QUOTED_CHARS = 420  # of knowledge in one bubble
+PITCH_CHARS = 220  # of what an org says of itself
+OFF_TOPIC_ANSWERS = 2  # who strays further is not answered any more
+PLAIN_ACKS_LEFT_OUT = 3  # one of so many
 CONFIRM_OPT_OUT, CONFIRM_HUMAN, SATISFACTION = "confirm:opt_out", "confirm:human", "satisfaction"
 FACTS_ASKED = ("fact:name", "fact:company", "fact:timeline", "fact:decision_maker", "fact:budget")
 FACT_AFTER_ANSWERS = 2  # a question about the person may come between, once they have told this much
+OF_BUSINESSES = frozenset({"fact:company"})  # never asked of a private person
+GREETS = re.compile(r"\W*(?:oi|ola|opa|hi|hello|hey|hola|bom dia|boa tarde|boa noite|good|buen[oa]s?)\b")
+ACKS = {"problem": "ack_problem", "implication": "ack_cost", "need_payoff": "ack_payoff"}
+HANDED = ("qualified", "wrap_up", "meeting", "human", "human_again")
 
 
 @dataclass(frozen=True)
@@ -49,8 +58,12 @@ class Reading:
     is_hostile: bool = False
     asks_if_machine: bool = False
     comes_back: bool = False
-    unreadable: str = ""  # "voice" or "file": came without anything we can read
+    unreadable: str = ""  # "file", "voice", "voice_later" or "voice_unclear": came without anything we can read
     rating: int | None = None
+    asks: bool = False  # something is really asked, whatever the intent
+    asks_price: bool = False
+    wants_to_know_more: bool = False  # in general: what this is, how it works
+    dont_know: bool = False  # no answer to what we asked, and no refusal
     knows_answer: bool = False  # the snippets of the context answer what was asked
     priced: tuple[Offer, ...] = ()  # offers whose price the lead asks for
     objection: str = ""  # the org's own answer to the objection raised, if it has one
@@ -87,9 +100,12 @@ class _Talk:
             return self._decide([self.say(key, back=self._back())], wish=Wish.HUMAN, handoff="lead_asked")
         if reading.comes_back:
             return self._decide([self.say("again")], wish=Wish.COME_BACK)
-        if reading.opt_out is None and pending != CONFIRM_OPT_OUT:
+        confirmed = {one.about for one in self.context.known.asked}  # each is asked about once in a conversation
+        if reading.opt_out is None and CONFIRM_OPT_OUT not in confirmed:
             return self._confirm(CONFIRM_OPT_OUT, "confirm_opt_out", Wish.DOUBTFUL_OPT_OUT)
-        if reading.wants_human is None and pending != CONFIRM_HUMAN:
+        if reading.opt_out is None and reading.says_yes is None:  # still not clear: a person looks
+            return self._decide([self.say("hostile")], handoff="hostile", greets=False)
+        if reading.wants_human is None and CONFIRM_HUMAN not in confirmed and not self._answers_us():
             return self._confirm(CONFIRM_HUMAN, "confirm_human", Wish.DOUBTFUL_HUMAN)
         return None
 
@@ -98,11 +114,20 @@ class _Talk:
         return self._decide([text], wish=wish, asks=Asked(about, text))
 
     def _pending(self) -> str:
-        asked = self.context.known.asked
-        return asked[-1].about if asked else ""
+        return pending(self.context)
+
+    def _answers_us(self) -> bool:
+        """Whether what our question asked for is among what was found."""
+        keys = {find.stage if isinstance(find, AnswerFound) else f"fact:{find.key}" for find in self.reading.finds}
+        return self._pending() in keys
 
     def _was_handed_over(self) -> bool:
-        return any(text in self.said for text in wording.SAY[self._spoken()]["human"])
+        return self._has_said("human", "human_again") > 0
+
+    def _has_said(self, *keys: str) -> int:
+        """How many of our messages in sight say one of these things, in any language."""
+        stems = [way.split("{")[0] for said in wording.SAY.values() for key in keys for way in said[key]]
+        return sum(any(stem and stem in text for stem in stems) for text in self.said)
 
     # --- Ends ---
     def close(self) -> Decision | None:
@@ -111,82 +136,171 @@ class _Talk:
         if reading.rating is not None and self._pending() == SATISFACTION:
             return self._decide([self.say("rated")], rating=reading.rating)
         if reading.is_hostile:
-            return self._decide([self.say("hostile")], handoff="hostile", greets=False)
-        if reading.intent == "not_interested":
+            gave_way = self._has_said("hostile")
+            return self._decide([] if gave_way else [self.say("hostile")], handoff="hostile", greets=False)
+        if self._says_nothing_new() and self._has_said("hostile", "not_interested"):
+            return self._decide([], greets=False)
+        tells = any(isinstance(find, AnswerFound) for find in reading.finds) or reading.dont_know
+        if reading.intent == "not_interested" and not (tells or reading.asks or reading.asks_price):
             return self._decide([self.say("not_interested")], greets=False)
-        if reading.intent == "off_topic":
-            return self._decide([self.say("off_topic", business=self._business())])
+        if reading.intent == "off_topic" and not (tells or reading.asks_price):
+            strayed = self._has_said("off_topic") >= OFF_TOPIC_ANSWERS
+            return self._decide([] if strayed else [self.say("off_topic", business=self._business())])
         if reading.intent in {"cancel", "reschedule"}:
             return self._decide([self.say("human", back=self._back())], handoff=reading.intent)
-        if reading.intent in {"wants_meeting", "choose_slot"}:
-            return self._decide([self.say("meeting", back=self._back())], handoff="wants_meeting")
-        if reading.intent == "thanks":
+        if reading.intent in {"wants_meeting", "choose_slot"} and not reading.asks_price:
+            key = "human_again" if self._offered_people() else "meeting"
+            return self._decide([self.say(key, back=self._back())], handoff="wants_meeting")
+        if reading.intent == "thanks" and not (reading.asks or tells or self.context.is_first_reply):
             asked_last = bool(self.said) and "?" in self.said[-1]
-            return self._decide([] if asked_last or self._thanked() else [self.say("thanks")], greets=False)
+            return self._decide([] if asked_last or self._has_said("thanks", "waiting") else [self.say("thanks")])
         if reading.unreadable and not reading.finds:
-            key = "voice_unreadable" if reading.unreadable == "voice" else "unreadable"
+            key = {"file": "unreadable", "voice": "voice_unreadable"}.get(reading.unreadable, reading.unreadable)
             return self._decide([self.say(key)])
         return None
 
-    def _thanked(self) -> bool:
-        return any(text in self.said for text in wording.SAY[self._spoken()]["thanks"])
+    def _says_nothing_new(self) -> bool:
+        reading = self.reading
+        return not (reading.finds or reading.asks or reading.asks_price or reading.intent in {"greeting", "answer"})
 
     # --- The conversation itself ---
     def go_on(self) -> Decision:
         """Answer what was asked, acknowledge what was told, and ask the next question."""
+        if self._offered_people():
+            return self._go_on_after()
         first, passages, handoff = self._answer()
-        asks = self._next_question()
-        if self._is_qualified() and not self._offered_people():
+        if self._is_qualified():
             text = self.say("qualified", back=self._back())
-            return self._decide([_joined(first, text)], handoff="qualified", passages=passages)
+            return self._decide(self._bubbles(first, text), handoff="qualified", passages=passages)
+        asks = self._next_question()
         if asks is None:
-            if self._offered_people():
-                return self._decide([first] if first and passages else [], passages=passages, handoff=handoff)
             text = self.say("wrap_up", back=self._back())
-            return self._decide([_joined(first, text)], handoff="talk_complete", passages=passages)
-        return self._decide([_joined(first, asks.text)], asks=asks, passages=passages, handoff=handoff)
+            return self._decide(self._bubbles(first, text), handoff="talk_complete", passages=passages)
+        return self._decide(self._bubbles(first, asks.text), asks=asks, passages=passages, handoff=handoff)
+
+    def _go_on_after(self) -> Decision:
+        """A person is to go on, and the lead still writes: answered, but asked nothing more."""
+        reading = self.reading
+        if reading.asks or reading.asks_price or reading.asks_if_machine:
+            first, passages, handoff = self._answer()
+            return self._decide([first], passages=passages, handoff=handoff)
+        if reading.finds:
+            return self._decide([] if self._has_said("noted") else [self.say("noted")])
+        return self._decide([] if self._has_said("waiting", "thanks") else [self.say("waiting")])
+
+    def _bubbles(self, first: str, then: str) -> list[str]:
+        """An answer stands for itself; a word or two go before what follows."""
+        return [first, then] if self._answers() else [_joined(first, then)]
+
+    def _answers(self) -> bool:
+        reading = self.reading
+        return reading.asks or reading.asks_price or reading.asks_if_machine
 
     def _answer(self) -> tuple[str, tuple[int, ...], str]:
         """What comes before the question; ids of passages quoted; a reason why a person should look."""
         reading = self.reading
         if reading.asks_if_machine:
             return self.say("assistant", company=self._business()), (), ""
-        if reading.intent == "question":
-            if reading.priced:
-                return " ".join(_told(offer) for offer in reading.priced), (), ""
-            if reading.knows_answer and self.context.snippets:
-                snippet = self.context.snippets[0]
-                return _quoted(snippet), (snippet.id,), ""
+        if reading.says_yes is False and self._pending() in {CONFIRM_OPT_OUT, CONFIRM_HUMAN}:
+            return self.say("going_on"), (), ""
+        if reading.asks_price and reading.priced:
+            prices = " ".join(self._told(offer) for offer in reading.priced)
+            was_told = prices in " ".join(self.said)
+            return _joined(self.say("price_again") if was_told else "", prices), (), ""
+        if reading.knows_answer and (reading.asks or reading.asks_price or reading.intent == "question"):
+            snippet = next(snippet for snippet in self.context.snippets if snippet.answers)
+            return _quoted(snippet), (snippet.id,), ""
+        if reading.asks_price:
+            if not self._has_said("price_later"):
+                return self.say("price_later"), (), "unknown_answer"
+            return self.say("price_team", back=self._back()), (), "unknown_answer"
+        if reading.wants_to_know_more:
+            return self._pitch(), (), ""
+        if reading.asks:
             return self.say("unknown"), (), "unknown_answer"
         if reading.intent == "objection":
-            own = reading.objection if self._speaks_as_written() else ""
+            own = (
+                reading.objection if self._speaks_as_written() and reading.objection not in " ".join(self.said) else ""
+            )
             return own or self.say("objection"), (), ""
-        if reading.intent == "greeting" or self.context.is_first_reply:
-            return "", (), ""
-        stages = {find.stage for find in reading.finds if isinstance(find, AnswerFound)}
-        if stages & {"problem", "implication"}:
-            return self.say("ack_problem"), (), ""
-        return self.say("ack_payoff" if "need_payoff" in stages else "ack"), (), ""
+        return self._acknowledged(), (), ""
+
+    def _pitch(self) -> str:
+        """What the business is, in its own words where the lead reads them; once."""
+        own = self.context.business.strip()
+        told = own in " ".join(self.said)
+        if own and len(own) <= PITCH_CHARS and self._speaks_as_written() and not told:
+            return own if own[-1] in ".!" else f"{own}."
+        return self.say("welcome")
+
+    def _acknowledged(self) -> str:
+        """A word on what was told, often none."""
+        reading = self.reading
+        if reading.dont_know:
+            return self.say("no_matter")
+        if self.context.is_first_reply and not reading.finds:
+            return ""
+        name = next((find.value for find in reading.finds if isinstance(find, FactFound) and find.key == "name"), None)
+        if isinstance(name, str) and "name" not in self.context.known.facts and self._pending() == "fact:name":
+            first = name.split(" ")[0]
+            return self.say("met", name=first) if first.isalpha() and len(first) <= NAME_CHARS else ""
+        stages = [find.stage for find in reading.finds if isinstance(find, AnswerFound)]
+        pending = self._pending()
+        about = pending if pending in stages else next((stage for stage in stages if stage in ACKS), "")
+        if about in ACKS:
+            return self.say(ACKS[about])
+        if reading.intent == "greeting" or wording.pick(self.seed, PLAIN_ACKS_LEFT_OUT) == 0:
+            return ""
+        return self.say("ack")
 
     def _next_question(self) -> Asked | None:
         """The first question not asked yet of the first stage that is not complete; sometimes one about the person."""
-        known, persona = self.context.known, self.context.persona
         counts = self._counts()
-        asked = {fold(one.text) for one in known.asked} | {fold(text) for text in self.said}
-        open_stages = [
-            stage for stage in STAGES if counts.get(stage, 0) < persona.rules.needed.get(stage, ANSWERS_NEEDED)
-        ]
+        needed = self.context.persona.rules.needed
+        open_stages = [stage for stage in STAGES if counts.get(stage, 0) < needed.get(stage, ANSWERS_NEEDED)]
         told = sum(counts.values())
-        if told >= FACT_AFTER_ANSWERS and (fact := self._fact_question(asked, told)) is not None:
+        pending = self._pending()
+        if self.reading.dont_know and pending in open_stages:
+            for text in wording.questions(self.language, f"easier:{pending}"):
+                if not self._was_asked(text):
+                    return Asked(pending, text)
+        if told >= FACT_AFTER_ANSWERS and self._may_ask_fact() and (fact := self._fact_question(told)) is not None:
             return fact
         for stage in open_stages:
-            own = tuple(persona.questions.get(stage, ())) if self._speaks_as_written() else ()
-            for text in (*own, *wording.questions(self.language, stage)):
-                if not any(fold(text) in said or said in fold(text) for said in asked if said):
+            for text in self._questions(stage):
+                if not self._was_asked(text):
                     return Asked(stage, text)
-        return self._fact_question(asked, told) if open_stages else None
+        return self._fact_question(told) if open_stages else None
 
-    def _fact_question(self, asked: set[str], told: int) -> Asked | None:
+    def _questions(self, stage: str) -> Sequence[str]:
+        """The org's own for a stage, then ours; ours speak of a team only where a business writes to one."""
+        own = tuple(self.context.persona.questions.get(stage, ())) if self._speaks_as_written() else ()
+        asks_anybody = bool(self.context.persona.questions) or self._is_private()
+        return (*own, *wording.questions(self.language, f"any:{stage}" if asks_anybody else stage))
+
+    def _was_asked(self, text: str) -> bool:
+        """Whether this lead has been asked that already, in these words or nearly."""
+        before = [*(one.text for one in self.context.known.asked), *self.said]
+        return any(fold(text) in fold(one) for one in before) or any(
+            guards.is_same_question(text, one.text) for one in self.context.known.asked
+        )
+
+    def _is_private(self) -> bool:
+        found = {find.key: find.value for find in self.reading.finds if isinstance(find, FactFound)}
+        return {**self.context.known.facts, **found}.get("person_type") == "PF"
+
+    def _may_ask_fact(self) -> bool:
+        """Not when a problem was just told, something asked, or the last question was about the person too."""
+        reading = self.reading
+        heavy = any(
+            isinstance(find, AnswerFound) and find.stage in {"problem", "implication"} for find in reading.finds
+        )
+        return not (
+            self.context.is_first_reply or heavy or self._answers() or reading.dont_know or reading.intent == "objection"
+            or self._pending().startswith("fact:")
+        )  # fmt: skip
+
+    def _fact_question(self, told: int) -> Asked | None:
         """One question about the person for every two answers told, in order; never what is known already."""
         known = self.context.known
         used = sum(1 for one in known.asked if one.about.startswith("fact:"))
@@ -196,10 +310,10 @@ class _Talk:
         if self.context.contact_name:
             learnt.add("name")
         for about in FACTS_ASKED:
-            if about.removeprefix("fact:") in learnt:
+            if about.removeprefix("fact:") in learnt or (about in OF_BUSINESSES and self._is_private()):
                 continue
             for text in wording.questions(self.language, about):
-                if fold(text) not in asked:
+                if not self._was_asked(text):
                     return Asked(about, text)
         return None
 
@@ -225,18 +339,17 @@ class _Talk:
 
     def _offered_people(self) -> bool:
         """Whether the lead has been told already that a person goes on."""
-        keys = ("qualified", "wrap_up", "meeting", "human")
-        stems = [way.split("{")[0] for key in keys for way in wording.SAY[self._spoken()][key]]
-        return any(stem and stem in text for text in self.said for stem in stems)
+        return bool(self._has_said(*HANDED))
 
     # --- Pieces ---
     def _decide(self, bubbles: Iterable[str], *, greets: bool = True, **fields: object) -> Decision:
         texts = [text for text in bubbles if text]
         if texts and greets and self.context.is_first_reply:
-            hello = self.say("hello", name=self._name())
-            texts[0] = _joined(hello, texts[0])
-            if self.context.disclosure:
-                texts.insert(0, self.context.disclosure)
+            who = wording.disclosure(self.context, self.language)
+            if not GREETS.match(fold(who)):
+                texts[0] = _joined(self.say("hello", name=self._name()), texts[0])
+            if who:
+                texts.insert(0, who)
         return Decision(
             bubbles=tuple(texts),
             intent=self.reading.intent,
@@ -257,12 +370,23 @@ class _Talk:
         when = self.context.back_at
         return self.say("back", when=in_words(when, self.context.now, self.language)) if when else ""
 
+    def _told(self, offer: Offer) -> str:
+        """A price; its conditions only to those who read the org's language."""
+        conditions = f" ({offer.conditions.rstrip('.')})" if offer.conditions and self._speaks_as_written() else ""
+        return f"{offer.name}: {offer.price}{conditions}."
+
     def _speaks_as_written(self) -> bool:
         """Whether the lead is answered in the language the org wrote its own words in."""
         return self.context.persona.language in {"", self.language}
 
-    def _spoken(self) -> str:
-        return self.language if self.language in wording.SAY else "pt-br"
+
+def pending(context: Context) -> str:
+    """What the lead answers to: what our newest words ask for, "" when they ask nothing."""
+    asked = context.known.asked
+    newest_words = next((line.text for line in reversed(context.lines) if line.author != "lead"), None)
+    if not asked or (newest_words is not None and asked[-1].text not in newest_words):
+        return ""
+    return asked[-1].about
 
 
 def newest(lines: Sequence[Line]) -> tuple[list[Line], str]:
@@ -277,11 +401,6 @@ def newest(lines: Sequence[Line]) -> tuple[list[Line], str]:
 
 def _joined(*parts: str) -> str:
     return " ".join(part for part in parts if part)
-
-
-def _told(offer: Offer) -> str:
-    conditions = f" ({offer.conditions.rstrip('.')})" if offer.conditions else ""
-    return f"{offer.name}: {offer.price}{conditions}."
 
 
 def _quoted(snippet: Snippet) -> str:

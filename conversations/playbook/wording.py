@@ -5,21 +5,46 @@ back on where an org has written none. `{braces}` are filled by `say`.
 import hashlib
 from collections.abc import Mapping, Sequence
 
+from conversations.ports import Context
+
 LANGUAGES = ("pt-br", "en", "es")
 
 SAY: Mapping[str, Mapping[str, Sequence[str]]] = {
     "pt-br": {
-        "hello": ("Oi{name}!", "Olá{name}!", "Oi{name}, tudo bem?"),
-        "ack": ("Entendi.", "Certo, anotei aqui.", "Faz sentido.", "Obrigado por contar.", "Ok, ficou claro."),
-        "ack_problem": ("Puxa, entendo.", "Imagino como isso atrapalha.", "Isso pesa no dia a dia mesmo."),
+        "hello": ("Oi{name}!", "Olá{name}!"),
+        "disclosure": (
+            "Olá! Aqui fala a assistente virtual, {company}. Se preferir falar com uma pessoa, é só pedir.",
+        ),
+        "welcome": (
+            "Que bom que você escreveu! Me conta um pouco para eu te explicar direito.",
+            "Legal seu interesse! Para eu te explicar do jeito certo, me ajuda com uma coisa.",
+        ),
+        "met": ("Prazer, {name}!", "Obrigado, {name}!"),
+        "going_on": ("Combinado, seguimos por aqui.", "Tá certo, continuo por aqui."),
+        "no_matter": ("Sem problema.", "Tranquilo.", "Tudo bem, sem pressa."),
+        "noted": (
+            "Perfeito, deixo avisado para a equipe.",
+            "Certo, a equipe recebe isso junto com o que você já contou.",
+        ),
+        "waiting": ("Combinado! Se surgir algo, me chama aqui.", "Fechado! Estou por aqui se precisar."),
+        "ack": ("Entendi.", "Certo.", "Ah, sim.", "Legal.", "Beleza.", "Entendido."),
+        "ack_problem": (
+            "Puxa, entendo.",
+            "Imagino como isso atrapalha.",
+            "É, isso cansa.",
+            "Poxa, que chato.",
+            "Faz sentido incomodar.",
+        ),
+        "ack_cost": ("Nossa, isso pesa.", "Entendo, não é pouca coisa.", "Poxa, imagino.", "É, acaba saindo caro."),
         "ack_payoff": (
-            "Ótimo, é esse o caminho.",
-            "Boa, isso ajuda a ver o ganho.",
+            "Que bom saber disso.",
+            "Faz todo sentido.",
             "Perfeito, entendi o que você busca.",
         ),
         "unknown": (
             "Essa eu não tenho aqui e não quero te passar nada errado: vou deixar anotado para a equipe confirmar.",
             "Não tenho essa informação comigo; prefiro que a equipe confirme a te dizer algo errado.",
+            "Boa pergunta; para não errar, deixo a equipe te responder essa por aqui.",
         ),
         "objection": ("Entendo sua preocupação.", "É justo pensar nisso.", "Faz sentido você pesar isso."),
         "human": ("Claro! Já avisei a equipe, e uma pessoa continua com você por aqui{back}.",),
@@ -29,7 +54,7 @@ SAY: Mapping[str, Mapping[str, Sequence[str]]] = {
         "confirm_human": ("Só para confirmar: você quer falar com uma pessoa da equipe?",),
         "opted_out": ("Tudo certo, você não recebe mais mensagens nossas. Se mudar de ideia, é só escrever.",),
         "not_interested": (
-            "Sem problema, obrigado por avisar. Se um dia precisar, estamos por aqui.",
+            "Sem problema, obrigado por avisar. Se precisar mais para frente, estamos por aqui.",
             "Tudo bem, agradeço a sinceridade. Fico à disposição se mudar algo por aí.",
         ),
         "off_topic": (
@@ -47,29 +72,52 @@ SAY: Mapping[str, Mapping[str, Sequence[str]]] = {
         "wrap_up": ("Obrigado por tudo que contou. Vou passar para a equipe, que segue com você por aqui{back}.",),
         "unreadable": ("Recebi seu arquivo, mas não consegui abrir aqui. Pode me contar em texto?",),
         "voice_unreadable": ("Recebi seu áudio, mas não consegui ouvir agora. Pode me escrever em poucas palavras?",),
+        "voice_unclear": ("Recebi seu áudio, mas não deu para entender. Pode gravar de novo ou escrever para mim?",),
+        "voice_later": ("Recebi seu áudio e ainda estou ouvindo. Se preferir, me escreve em poucas palavras.",),
         "assistant": ("Sou um assistente virtual da equipe {company}. Se preferir uma pessoa, é só pedir.",),
         "thanks": ("Eu que agradeço! Se precisar, é só chamar.", "Imagina! Estou por aqui."),
         "satisfaction": ("Para fechar: de 1 a 5, que nota você dá para este atendimento?",),
         "rated": ("Obrigado pela nota!",),
         "again": ("Que bom falar com você de novo.",),
-        "price_later": ("O valor varia conforme o caso, e quero passar o certo.",),
+        "price_later": (
+            "O valor depende do seu caso, então prefiro não chutar: me conta um pouco e a equipe te passa o certo.",
+            "Não tenho um valor fechado comigo porque depende do caso, e quero que você receba o certo.",
+        ),
+        "price_again": ("Os valores são estes:", "Sim, fica assim:"),
+        "price_team": (
+            "Entendo querer o valor logo. Já deixei pedido para a equipe te passar por aqui{back}.",
+            "Justo. Quem passa o valor é a equipe, e ela já sabe que você pediu{back}.",
+        ),
     },
     "en": {
-        "hello": ("Hi{name}!", "Hello{name}!", "Hi{name}, how are you?"),
-        "ack": ("Got it.", "Noted, thank you.", "That makes sense.", "Thanks for sharing that.", "Okay, that's clear."),
-        "ack_problem": (
-            "I see, that's a pain.",
-            "I can imagine how that gets in the way.",
-            "That does weigh on the day.",
+        "hello": ("Hi{name}!", "Hello{name}!"),
+        "disclosure": ("Hi! I'm the virtual assistant of {company}. If you would rather talk to a person, just ask.",),
+        "welcome": (
+            "Glad you wrote! Tell me a little first, so that I can explain it properly.",
+            "Thanks for your interest! To explain what fits you, let me ask you one thing.",
         ),
+        "met": ("Nice to meet you, {name}!", "Thanks, {name}!"),
+        "going_on": ("Sure, we go on here.", "All right, let's carry on here."),
+        "no_matter": ("No problem.", "That's fine.", "No worries."),
+        "noted": ("Perfect, I'll let the team know.", "Okay, the team gets that along with what you told me."),
+        "waiting": ("Great! Just write here if anything comes up.", "Perfect! I'm here if you need me."),
+        "ack": ("Got it.", "I see.", "Okay.", "Right.", "Makes sense.", "Understood."),
+        "ack_problem": (
+            "That sounds tiring.",
+            "I can imagine how that gets in the way.",
+            "Ouch, I see.",
+            "I can see why that bothers you.",
+        ),
+        "ack_cost": ("That's a lot.", "I see, that's no small thing.", "That does add up.", "Ouch, I can imagine."),
         "ack_payoff": (
-            "Great, that's the direction.",
-            "Good, that shows the gain.",
+            "Good to know.",
+            "That makes a lot of sense.",
             "Perfect, I see what you're after.",
         ),
         "unknown": (
             "I don't have that here and don't want to tell you anything wrong: I'll note it for the team to confirm.",
             "I don't have that information; I'd rather have the team confirm it than guess.",
+            "Good question; to get it right, I'll let the team answer that one here.",
         ),
         "objection": ("I understand the concern.", "Fair point.", "It makes sense to weigh that."),
         "human": ("Of course! I've told the team, and a person will go on with you here{back}.",),
@@ -99,21 +147,51 @@ SAY: Mapping[str, Mapping[str, Sequence[str]]] = {
         "voice_unreadable": (
             "I got your voice note but could not listen to it now. Could you write it in a few words?",
         ),
+        "voice_unclear": ("I got your voice note but could not make it out. Could you record it again or write it?",),
+        "voice_later": ("I got your voice note and am still listening. If you prefer, write it in a few words.",),
         "assistant": ("I'm a virtual assistant of the {company} team. To talk to a person instead, just ask.",),
         "thanks": ("You're welcome! I'm here if you need anything.", "My pleasure, just write any time."),
         "satisfaction": ("To close: from 1 to 5, how would you rate this conversation?",),
         "rated": ("Thank you for the rating!",),
         "again": ("Good to talk to you again.",),
-        "price_later": ("The price depends on your case, and I want to give you the right one.",),
+        "price_later": (
+            "The price depends on your case, so I'd rather not guess: tell me a little and the team gives you the right one.",
+            "I don't have one fixed price because it depends on the case, and I want you to get the right one.",
+        ),
+        "price_again": ("These are the prices:", "Yes, here they are:"),
+        "price_team": (
+            "I understand wanting the price first. I've asked the team to give it to you here{back}.",
+            "Fair enough. The team gives the price, and I've noted your request{back}.",
+        ),
     },
     "es": {
-        "hello": ("¡Hola{name}!", "¡Hola{name}! ¿Cómo estás?", "¡Hola{name}, qué gusto!"),
-        "ack": ("Entiendo.", "Anotado.", "Tiene sentido.", "Gracias por contarme.", "Perfecto, queda claro."),
-        "ack_problem": ("Vaya, te entiendo.", "Imagino cuánto complica eso.", "Eso pesa en el día a día."),
-        "ack_payoff": ("Muy bien, por ahí va.", "Bien, eso muestra la ganancia.", "Perfecto, entiendo lo que buscas."),
+        "hello": ("¡Hola{name}!", "¡Hola{name}, qué gusto!"),
+        "disclosure": (
+            "¡Hola! Soy la asistente virtual de {company}. Si prefieres hablar con una persona, solo dímelo.",
+        ),
+        "welcome": (
+            "¡Qué bueno que escribiste! Cuéntame un poco para explicarte bien.",
+            "¡Gracias por tu interés! Para explicarte lo que te sirve, ayúdame con una cosa.",
+        ),
+        "met": ("¡Mucho gusto, {name}!", "¡Gracias, {name}!"),
+        "going_on": ("De acuerdo, seguimos por aquí.", "Perfecto, continúo por aquí."),
+        "no_matter": ("No hay problema.", "Tranquilo, no pasa nada.", "Está bien."),
+        "noted": (
+            "Perfecto, se lo dejo avisado al equipo.",
+            "De acuerdo, el equipo lo recibe junto con lo que ya contaste.",
+        ),
+        "waiting": (
+            "¡De acuerdo! Cualquier cosa, escríbeme por aquí.",
+            "¡Listo! Cualquier duda, me escribes por aquí.",
+        ),
+        "ack": ("Entiendo.", "De acuerdo.", "Ah, ya veo.", "Bien.", "Perfecto.", "Claro."),
+        "ack_problem": ("Vaya, te entiendo.", "Imagino cuánto complica eso.", "Uf, eso cansa.", "Claro, es molesto."),
+        "ack_cost": ("Uf, eso pesa.", "Entiendo, no es poca cosa.", "Vaya, me imagino.", "Claro, se acumula."),
+        "ack_payoff": ("Qué bueno saberlo.", "Tiene todo el sentido.", "Perfecto, entiendo lo que buscas."),
         "unknown": (
             "Ese dato no lo tengo aquí y no quiero decirte algo equivocado: lo dejo anotado para que el equipo lo confirme.",
             "No tengo esa información; prefiero que el equipo la confirme antes que adivinar.",
+            "Buena pregunta; para no equivocarme, dejo que el equipo te la responda por aquí.",
         ),
         "objection": ("Entiendo tu preocupación.", "Es razonable pensarlo.", "Tiene sentido que lo evalúes."),
         "human": ("¡Claro! Ya avisé al equipo, y una persona sigue contigo por aquí{back}.",),
@@ -128,7 +206,7 @@ SAY: Mapping[str, Mapping[str, Sequence[str]]] = {
         ),
         "off_topic": (
             "Por aquí solo puedo ayudar con lo que ofrece {business}. Si es otro asunto, lo dejo anotado para el equipo.",
-            "Ese tema no es lo mío, que es lo que ofrece {business}. Si quieres hablar de eso, sigo a disposición.",
+            "Ese tema se me escapa: aquí cuido lo que ofrece {business}, y de eso hablamos cuando quieras.",
         ),
         "hostile": ("Disculpa la molestia. Lo dejo aquí, y el equipo queda a disposición si lo necesitas.",),
         "meeting": (
@@ -141,12 +219,22 @@ SAY: Mapping[str, Mapping[str, Sequence[str]]] = {
         "wrap_up": ("Gracias por todo lo que contaste. Lo paso al equipo, que sigue contigo por aquí{back}.",),
         "unreadable": ("Recibí tu archivo, pero no pude abrirlo aquí. ¿Me lo cuentas en texto?",),
         "voice_unreadable": ("Recibí tu audio, pero ahora no pude escucharlo. ¿Me lo escribes en pocas palabras?",),
+        "voice_unclear": ("Recibí tu audio, pero no logré entenderlo. ¿Lo grabas de nuevo o me lo escribes?",),
+        "voice_later": ("Recibí tu audio y todavía lo estoy escuchando. Si prefieres, escríbelo en pocas palabras.",),
         "assistant": ("Soy un asistente virtual del equipo {company}. Si prefieres una persona, solo dímelo.",),
         "thanks": ("¡Gracias a ti! Cualquier cosa, aquí estoy.", "¡Un gusto! Escríbeme cuando quieras."),
         "satisfaction": ("Para cerrar: del 1 al 5, ¿qué nota le das a esta atención?",),
         "rated": ("¡Gracias por la nota!",),
         "again": ("Qué bueno hablar contigo de nuevo.",),
-        "price_later": ("El precio depende de tu caso, y quiero darte el correcto.",),
+        "price_later": (
+            "El precio depende de tu caso y prefiero no adivinar: cuéntame un poco y el equipo te da el correcto.",
+            "No tengo un precio cerrado porque depende del caso, y quiero que recibas el correcto.",
+        ),
+        "price_again": ("Los precios son estos:", "Sí, queda así:"),
+        "price_team": (
+            "Entiendo que quieras el precio primero. Ya pedí al equipo que te lo pase por aquí{back}.",
+            "Es justo. El precio lo da el equipo, y ya dejé anotado tu pedido{back}.",
+        ),
     },
 }
 
@@ -173,11 +261,35 @@ QUESTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
             "O que seria mais valioso: ganhar tempo, vender mais ou errar menos?",
             "Que resultado faria valer a pena?",
         ),
+        "any:situation": (
+            "Como isso funciona para você hoje?",
+            "Há quanto tempo está desse jeito?",
+            "O que você já tentou até agora?",
+        ),
+        "any:problem": (
+            "O que mais te atrapalha nisso?",
+            "O que costuma dar errado?",
+            "Tem mais alguma coisa que atrapalha?",
+        ),
+        "any:implication": (
+            "E o que isso acaba te custando: dinheiro, tempo, sossego?",
+            "Do que você acaba abrindo mão por causa disso?",
+            "Se continuar assim, o que acontece?",
+        ),
+        "any:need_payoff": (
+            "Resolvendo isso, o que muda para você?",
+            "O que valeria mais: economizar, ganhar tempo ou ter sossego?",
+            "Que resultado faria valer a pena?",
+        ),
+        "easier:situation": ("É algo do dia a dia ou só de vez em quando?",),
+        "easier:problem": ("Se pudesse mudar uma coisa só nisso, o que seria?",),
+        "easier:implication": ("Isso toma mais tempo ou mais dinheiro?",),
+        "easier:need_payoff": ("Seria mais um alívio na rotina ou no bolso?",),
         "fact:name": ("Como posso te chamar?",),
         "fact:company": ("Qual é o nome da empresa?",),
-        "fact:timeline": ("Para quando vocês pensam em resolver isso?",),
+        "fact:timeline": ("Para quando você gostaria de resolver isso?",),
         "fact:decision_maker": ("Quem mais participa dessa decisão?",),
-        "fact:budget": ("Existe um valor previsto para isso?",),
+        "fact:budget": ("Que orçamento você pensou para isso?",),
     },
     "en": {
         "situation": (
@@ -201,8 +313,32 @@ QUESTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
             "What would be worth most: saving time, selling more or fewer mistakes?",
             "What result would make it worthwhile?",
         ),
+        "any:situation": (
+            "How does that work for you today?",
+            "How long has it been like that?",
+            "What have you tried so far?",
+        ),
+        "any:problem": (
+            "What bothers you most about it?",
+            "What tends to go wrong?",
+            "Anything else that gets in the way?",
+        ),
+        "any:implication": (
+            "And what does it cost you in the end: money, time, peace of mind?",
+            "What do you give up because of it?",
+            "If it stays like this, what happens?",
+        ),
+        "any:need_payoff": (
+            "With that solved, what changes for you?",
+            "What would matter most: saving money, saving time or peace of mind?",
+            "What result would make it worthwhile?",
+        ),
+        "easier:situation": ("Is it an everyday thing or only now and then?",),
+        "easier:problem": ("If you could change just one thing about it, which one?",),
+        "easier:implication": ("Does it take more of your time or of your money?",),
+        "easier:need_payoff": ("Would it be more of a relief for your routine or for your wallet?",),
         "fact:name": ("What should I call you?",),
-        "fact:company": ("What is the company's name?",),
+        "fact:company": ("What's your company name?",),
         "fact:timeline": ("By when would you like this solved?",),
         "fact:decision_maker": ("Who else takes part in the decision?",),
         "fact:budget": ("Do you already have a figure in mind for this?",),
@@ -229,9 +365,33 @@ QUESTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
             "¿Qué valdría más: ganar tiempo, vender más o equivocarse menos?",
             "¿Qué resultado haría que valga la pena?",
         ),
+        "any:situation": (
+            "¿Cómo funciona eso para ti hoy?",
+            "¿Hace cuánto que es así?",
+            "¿Qué has probado hasta ahora?",
+        ),
+        "any:problem": (
+            "¿Qué te molesta más de eso?",
+            "¿Qué suele salir mal?",
+            "¿Hay otra cosa que complique?",
+        ),
+        "any:implication": (
+            "¿Y qué te termina costando: dinero, tiempo, tranquilidad?",
+            "¿Qué dejas de hacer por eso?",
+            "Si sigue así, ¿qué pasa?",
+        ),
+        "any:need_payoff": (
+            "Con eso resuelto, ¿qué cambia para ti?",
+            "¿Qué valdría más: ahorrar, ganar tiempo o estar tranquilo?",
+            "¿Qué resultado haría que valga la pena?",
+        ),
+        "easier:situation": ("¿Es algo de todos los días o solo a veces?",),
+        "easier:problem": ("Si pudieras cambiar una sola cosa de eso, ¿cuál sería?",),
+        "easier:implication": ("¿Te quita más tiempo o más dinero?",),
+        "easier:need_payoff": ("¿Sería un alivio más para la rutina o para el bolsillo?",),
         "fact:name": ("¿Cómo te llamas?",),
         "fact:company": ("¿Cuál es el nombre de la empresa?",),
-        "fact:timeline": ("¿Para cuándo piensan resolverlo?",),
+        "fact:timeline": ("¿Para cuándo te gustaría resolverlo?",),
         "fact:decision_maker": ("¿Quién más participa en la decisión?",),
         "fact:budget": ("¿Ya tienen un monto en mente para esto?",),
     },
@@ -239,13 +399,29 @@ QUESTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
 
 
 def say(language: str, key: str, *, seed: str, avoid: Sequence[str] = (), **filled: str) -> str:
-    """One way to say it, chosen by `seed` so that a retaken turn says the same; not one of `avoid` if there is another.
+    """One way to say it, chosen by `seed` so that a retaken turn says the same; if it can, none that `avoid` has in it.
 
     In: `language` one of LANGUAGES (others are answered in Portuguese), `filled` the values of the braces.
     """
     ways = [way.format(**{"name": "", "back": "", **filled}) for way in SAY.get(language, SAY["pt-br"])[key]]
-    fresh = [way for way in ways if way not in avoid] or ways
-    return fresh[int(hashlib.sha256(f"{key}:{seed}".encode()).hexdigest(), 16) % len(fresh)]
+    fresh = [way for way in ways if not any(way in text for text in avoid)] or ways
+    return fresh[pick(f"{key}:{seed}", len(fresh))]
+
+
+def pick(seed: str, ways: int) -> int:
+    """A number below `ways`, always the same for a seed."""
+    return int(hashlib.sha256(seed.encode()).hexdigest(), 16) % ways
+
+
+def disclosure(context: Context, language: str) -> str:
+    """Who speaks, for the first reply: the org's own words where they are in the lead's language, else ours; "" if off.
+
+    In: `language` the lead is answered in.
+    """
+    if not context.disclosure or language == context.language:
+        return context.disclosure
+    company = context.company or context.persona.name
+    return say(language, "disclosure", seed="", company=company) if company else ""
 
 
 def questions(language: str, about: str) -> Sequence[str]:

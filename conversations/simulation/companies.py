@@ -34,7 +34,7 @@ ROTA = Company(
     name="Rota Clara",
     language="pt-br",
     business="A Rota Clara junta pedidos de WhatsApp, telefone e balcão numa lista só e organiza as entregas do dia.",
-    disclosure="Olá! Aqui é a assistente virtual da Rota Clara. Se preferir uma pessoa da equipe, é só avisar.",
+    disclosure="Olá! Aqui fala a assistente virtual, time Rota Clara. Se preferir uma pessoa da equipe, é só avisar.",
     faq={
         "pt-br": (
             ("Funciona no celular?", "A Rota Clara funciona no celular e no computador, pelo navegador."),
@@ -65,11 +65,11 @@ SOL = Company(
     name="Ipê Solar",
     language="pt-br",
     business="A Ipê Solar projeta e instala painéis solares em casas e comércios do interior de São Paulo.",
-    disclosure="Olá! Sou a assistente virtual da Ipê Solar. Se quiser falar com uma pessoa, é só pedir.",
+    disclosure="Olá! Aqui é a Luma, assistente virtual da Ipê Solar. Se quiser falar com uma pessoa, é só pedir.",
     faq={
         "pt-br": (
             ("Quanto tempo demora a instalação?", "A instalação demora em média 4 dias depois do projeto aprovado."),
-            ("Os painéis têm garantia?", "Os painéis têm garantia de 12 anos do fabricante."),
+            ("Os painéis têm garantia?", "O fabricante dá 12 anos de garantia nos painéis."),
             ("Vocês fazem a vistoria?", "A vistoria é gratuita e feita por um técnico nosso."),
         ),
     },
@@ -80,7 +80,10 @@ SOL = Company(
             "O imóvel é próprio ou alugado?",
             "O que mais consome energia aí?",
         ),
-        "problem": ("O que mais te incomoda na conta de hoje?", "Aí tem queda de luz ou algum outro aperto com energia?"),
+        "problem": (
+            "O que mais pesa na conta de hoje?",
+            "Aí tem queda de luz ou algum outro aperto com energia?",
+        ),
         "implication": (
             "Esse gasto já fez vocês deixarem alguma coisa de lado?",
             "Se a tarifa subir de novo, como fica o orçamento aí?",

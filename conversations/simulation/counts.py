@@ -8,12 +8,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from conversations.playbook.text import fold
+from conversations.qualification import STAGES
 from conversations.simulation.companies import Company
 from conversations.simulation.personas import Kind
-from conversations.qualification import STAGES
 
 ENGAGED = 2  # own messages (PRODUCT 2)
 CLAIM = re.compile(
@@ -78,7 +79,7 @@ class Talk:
     def loops(self) -> list[str]:
         """Replies of ours that say the same as the one before, or as two others."""
         texts = [fold(line.text) for line in self.of("ai")]
-        found = [one for one, two in zip(texts, texts[1:], strict=False) if one == two]
+        found = [one for one, two in pairwise(texts) if one == two]
         return found + [text for text in set(texts) if texts.count(text) > 2]
 
     @property

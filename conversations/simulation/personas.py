@@ -32,7 +32,7 @@ ASKED = {
     "volume": r"volume|volumen|quantos pedidos|how many orders|cuantos pedidos|por mes\b.*\?|a month\?|al mes\?",
     "tool": r"ferramenta|fornecedor|sistema|tool|supplier|herramienta|proveedor",
     "name": r"te chamar|seu nome|call you|your name|te llamas|tu nombre",
-    "company": r"nome da (?:sua )?(?:empresa|loja|neg)|company|business called|nombre de (?:la|tu) (?:empresa|tienda)|nombre del negocio",
+    "company": r"nome da (?:sua )?(?:empresa|loja|neg)|company|nombre de (?:la|tu) (?:empresa|tienda)",
 }
 ABOUT = {
     "situation": "process", "problem": "problem", "implication": "implication", "need_payoff": "payoff",
@@ -65,11 +65,11 @@ class Scene:
 
 
 class Lead:
-    """One lead. `opens` gives the first messages, `answers` what follows to each of ours; None when it writes no more."""
+    """One lead. `opens` gives the first messages, `answers` what follows to each of ours; None: no more."""
 
     def __init__(self, number: int, kind: Kind, language: str, *, seed: int, company: Company) -> None:
         self.number, self.kind, self.language, self.company = number, kind, language, company
-        self.dice = random.Random(f"lead {seed}:{number}")
+        self.dice = random.Random(f"lead {seed}:{number}")  # noqa: S311  # play, no secret
         self.voice = VOICES[language]
         self.scene = self._scene()
         self.words = self._words()
@@ -171,8 +171,9 @@ class Lead:
             return [self._pick(topic_of(said, about))]
         return [self._own(self.voice.OFF_TOPIC)]
 
-    def _end(self, why: str) -> None:
+    def _end(self, why: str) -> list[str] | None:
         self.ended = why
+        return None
 
     # --- Words ---
     def _pick(self, topic: str) -> str:
@@ -239,8 +240,8 @@ def topic_of(said: str, about: str) -> str:
 
 
 def crowd(n: int, *, seed: int, language: str = "") -> list[Lead]:
-    """`n` leads: UNCOOPERATIVE of them of the five other kinds in turn; half speak Portuguese unless `language` says."""
-    dice = random.Random(f"crowd {seed}")
+    """`n` leads: UNCOOPERATIVE of them of the five other kinds in turn; half speak Portuguese by default."""
+    dice = random.Random(f"crowd {seed}")  # noqa: S311  # play, no secret
     odd = [kind for kind in Kind if kind is not Kind.COOPERATIVE]
     hard = round(n * UNCOOPERATIVE)
     kinds = [odd[place % len(odd)] for place in range(hard)] + [Kind.COOPERATIVE] * (n - hard)

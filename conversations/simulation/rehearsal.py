@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from conversations import vetting
+from conversations import knowledge, vetting
 from conversations.playbook import brain, search
 from conversations.playbook.text import fold
 from conversations.ports import (
@@ -61,8 +61,8 @@ class _Stage:
         self.company = lead.company
         self.talk = Talk(lead.number, lead.kind, lead.language, lead.company)
         self.lines: list[Line] = []
-        self.index = index_of(lead.company)
-        self.snippets = snippets_of(lead.company)
+        self.snippets = snippets_of(lead.company, lead.language)
+        self.index = search.Index([search.Passage(snippet.heading, snippet.text) for snippet in self.snippets])
         self.context = Context(
             lines=(),
             language=lead.company.language,
@@ -122,10 +122,11 @@ class _Stage:
         return since[::-1]
 
     def found(self, text: str) -> tuple[Snippet, ...]:
-        hits = self.index.find(text, limit=SNIPPETS)
+        hits = [hit for question in knowledge.questions(text) for hit in self.index.find(question, limit=SNIPPETS)]
+        hits.sort(key=lambda hit: -hit.confidence)
         return tuple(
-            replace(self.snippets[hit.index], answers=hit.confidence >= search.ANSWERABLE) for hit in hits
-        )  # fmt: skip
+            replace(self.snippets[hit.index], answers=hit.confidence >= search.ANSWERABLE) for hit in hits[:SNIPPETS]
+        )
 
     def learn(self, decision: Decision) -> None:
         known = self.context.known
@@ -183,12 +184,7 @@ def offers_of(company: Company) -> tuple[Offer, ...]:
     )
 
 
-def snippets_of(company: Company) -> tuple[Snippet, ...]:
-    """Every question with its answer, in the order of `index_of`."""
-    pairs = [pair for pairs in company.faq.values() for pair in pairs]
+def snippets_of(company: Company, language: str) -> tuple[Snippet, ...]:
+    """Its questions with their answers; of several languages the lead's, which `knowledge` puts first."""
+    pairs = company.faq.get(language) or company.faq[company.language]
     return tuple(Snippet(number, title, title, text) for number, (title, text) in enumerate(pairs, start=1))
-
-
-def index_of(company: Company) -> search.Index:
-    """The company's questions and answers, to be searched."""
-    return search.Index([search.Passage(snippet.heading, snippet.text) for snippet in snippets_of(company)])

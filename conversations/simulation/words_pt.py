@@ -2,7 +2,7 @@
 
 WORDS = {
     "opens": (
-        "Oi, vi o anúncio de vocês e queria entender como é",
+        "Oi, apareceu um anúncio seu e eu queria entender como é",
         "boa tarde! me indicaram vocês",
         "Olá, tudo bem? Gostaria de mais informações",
         "oii, ainda tão atendendo?",
@@ -16,7 +16,7 @@ WORDS = {
     "process": (
         "Hoje é {tool}, e o resto fica na cabeça",
         "A gente anota em {tool} e depois passa pro entregador",
-        "cada um faz do seu jeito, mas a base é {tool}",
+        "cada pessoa tem um jeito, mas a base é {tool}",
         "o cliente chama no zap, eu copio pra {tool} e grito pra cozinha",
         "na raça: {tool} e muita boa vontade",
     ),
@@ -52,7 +52,7 @@ WORDS = {
     ),
     "implication": (
         "Já perdi cliente antigo por causa disso",
-        "dá uns 2 mil por mês entre refazer entrega e gasolina",
+        "vão uns 2 mil reais entre refazer entrega e gasolina",
         "fico até dez da noite acertando o caixa",
         "o pessoal pede no concorrente e não volta mais",
         "meu entregador já quis ir embora de tanto estresse",
@@ -84,7 +84,7 @@ WORDS = {
         "sou eu mesmo que decido",
         "Eu e meu sócio, mas ele vai na minha",
         "eu decido, minha esposa só dá palpite",
-        "só eu, a empresa é minha",
+        "só eu, o negócio é meu",
     ),
     "budget": (
         "pensei em até {budget} reais por mês",
@@ -94,14 +94,24 @@ WORDS = {
     ),
     "other": ("é isso mesmo", "mais ou menos isso", "do jeito que falei", "acho que é por aí"),
     "dont_know": ("não sei dizer", "nunca parei pra pensar nisso", "ih, não faço ideia", "sei lá"),
-    "ask_known": ("funciona no celular?", "E demora muito a implantação?", "precisa de contrato de fidelidade?",
-                  "vocês dão treinamento?", "dá pra importar meus clientes?"),
+    "ask_known": (
+        "funciona no celular?",
+        "E demora muito a implantação?",
+        "precisa de contrato de fidelidade?",
+        "vocês dão treinamento?",
+        "dá pra importar meus clientes?",
+    ),
     "ask_price": ("quanto custa?", "E qual o valor por mês?", "me passa o preço dos planos"),
-    "ask_unknown": ("vocês têm integração com balança?", "isso emite nota fiscal de serviço também?",
-                    "vocês atendem em Portugal?"),
+    "ask_unknown": (
+        "vocês têm integração com balança?",
+        "isso emite nota fiscal de serviço também?",
+        "vocês atendem em Portugal?",
+    ),
     "object": ("achei que ia sair caro", "já tentei um sistema e ninguém usou", "sei não, vou ter que pensar"),
-    "correct_people": ("na verdade somos {more}, esqueci o pessoal da entrega",
-                       "corrigindo: {more} pessoas, não {people}"),
+    "correct_people": (
+        "na verdade somos {more}, esqueci o pessoal da entrega",
+        "corrigindo: {more} pessoas, não {people}",
+    ),
     "closing": ("Combinado, obrigado!", "show, fico no aguardo", "perfeito, valeu", "Tá ótimo"),
     "after": ("ah, mais uma coisa: {ask}", "esqueci de perguntar: {ask}"),
     "yes": ("sim",),
@@ -136,9 +146,9 @@ HOSTILE = (
     "atendimento lixo",
     "não enche, bando de incompetente",
 )
-LEAVES = ("para de me mandar mensagem", "me tira dessa lista agora", "não quero mais receber nada de vocês")
+LEAVES = ("parem de me escrever", "me tira dessa lista agora", "chega de mensagem, por favor parem")
 OFF_TOPIC = (
-    "vc viu o jogo ontem?",
+    "viu o jogo de ontem?",
     "me passa uma receita de bolo de cenoura",
     "qual a capital da Austrália?",
     "tem vaga de emprego aí? mando currículo",
@@ -170,10 +180,14 @@ HOME = {
         "Boa tarde, vocês instalam energia solar em casa?",
         "olá, a conta de luz tá um absurdo, quero ver isso de painel",
     ),
-    "kind": ("é pra minha casa mesmo", "casa, moro com meus pais", "pra casa, nada de comércio"),
+    "kind": ("pra onde eu moro, casa mesmo", "casa, moro com meus pais", "pra casa, nada de comércio"),
     "bill": ("vem uns {budget} reais", "{budget} por mês, no calor passa", "na faixa de {budget}"),
     "owned": ("é própria, telhado de cerâmica", "próprio, terminei de pagar ano passado", "nosso, graças a Deus"),
-    "uses": ("chuveiro e dois ar-condicionados", "o ar das crianças fica ligado a noite toda", "piscina e geladeira velha"),
+    "uses": (
+        "chuveiro e dois ar-condicionados",
+        "o ar das crianças fica ligado a noite toda",
+        "piscina e geladeira velha",
+    ),
     "process": ("pago e reclamo kkk", "a gente apaga luz e toma banho rápido"),
     "problem": (
         "subiu três vezes em um ano, não dá mais",

@@ -8,7 +8,7 @@ from conversations.playbook.training import corpus, phrases
 ROOT = Path(__file__).resolve().parents[2]
 WRITTEN = (
     *("conversations/playbook/**/*.py", "conversations/playbook/**/*.txt", "conversations/guards.py"),
-    *("conversations/knowledge.py", "conversations/management/**/*.py"),
+    *("conversations/knowledge.py", "conversations/management/**/*.py", "conversations/simulation/*.py"),
 )
 
 
