@@ -220,7 +220,7 @@ SAY: Mapping[str, Mapping[str, Sequence[str]]] = {
         "unreadable": ("Recibí tu archivo, pero no pude abrirlo aquí. ¿Me lo cuentas en texto?",),
         "voice_unreadable": ("Recibí tu audio, pero ahora no pude escucharlo. ¿Me lo escribes en pocas palabras?",),
         "voice_unclear": ("Recibí tu audio, pero no logré entenderlo. ¿Lo grabas de nuevo o me lo escribes?",),
-        "voice_later": ("Recibí tu audio y todavía lo estoy escuchando. Si prefieres, escríbelo en pocas palabras.",),
+        "voice_later": ("Recibí tu audio y todavía lo estoy escuchando. También me lo puedes escribir por aquí.",),
         "assistant": ("Soy un asistente virtual del equipo {company}. Si prefieres una persona, solo dímelo.",),
         "thanks": ("¡Gracias a ti! Cualquier cosa, aquí estoy.", "¡Un gusto! Escríbeme cuando quieras."),
         "satisfaction": ("Para cerrar: del 1 al 5, ¿qué nota le das a esta atención?",),
