@@ -319,6 +319,7 @@ def store(document: Document, readout: Readout) -> None:
 
 
 def replace(document: Document, pieces: list[search.Passage]) -> None:
+    """New passages in place of the old ones, sorted into the index now: what waits there slows look-ups."""
     document.passages.all().delete()
     Passage.objects.bulk_create(
         Passage(
@@ -327,6 +328,8 @@ def replace(document: Document, pieces: list[search.Passage]) -> None:
         )
         for position, piece in enumerate(pieces)
     )  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT gin_clean_pending_list('conversations_passage_terms'::regclass)")
 
 
 def cut(text: str) -> list[search.Passage]:
