@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from conversations import costs, evidence, knowledge, policy
 from conversations.models import AgentVersion, Answer, Contact, Conversation, MediaAsset, Message, Qualification, Signal
+from conversations.playbook import wording
 from conversations.ports import Asked, Context, Known, KnownAnswer, Line, MessageKind, Persona
 from conversations.qualification import Stage
 
@@ -24,6 +25,8 @@ def context(conversation: Conversation, contact: Contact, agent: AgentVersion) -
         .order_by("-seq")[: agent.context_messages]
     )
     messages.sort(key=lambda message: (message.sent_at or message.created_at, message.seq))
+    company = str(getattr(connection, "tenant").name)  # noqa: B009  # django-tenants' wrapper has it, types do not
+    language = contact.language if contact.language and agent.answers_in_lead_language else agent.language
     return Context(
         lines=tuple(
             Line(
@@ -32,12 +35,13 @@ def context(conversation: Conversation, contact: Contact, agent: AgentVersion) -
             )
             for message in messages
         ),
-        language=contact.language if contact.language and agent.answers_in_lead_language else agent.language,
+        language=language,
         business=agent.business,
-        company=str(getattr(connection, "tenant").name),  # noqa: B009  # django-tenants' wrapper has it, types do not
-        disclosure=agent.disclosure,
+        company=company,
+        disclosure=agent.disclosure or wording.say(language, "disclosure", seed="", company=company),
         is_first_reply=not conversation.messages.filter(
-            author=Message.Author.AI, state__in=[Message.State.SENT, Message.State.SENDING]
+            author=Message.Author.AI,
+            state__in=[Message.State.SENT, Message.State.SENDING, Message.State.UNKNOWN, Message.State.QUEUED],
         ).exists(),
         persona=persona(agent),
         contact_name=contact.name,

@@ -64,9 +64,10 @@ def disclosed(context: Context, decision: Decision) -> Decision:
     """The decision with who speaks before its words, where they are our first and do not say so (PRODUCT 2)."""
     who = wording.disclosure(context, decision.language or context.language)
     first = context.is_first_reply and who and decision.bubbles and decision.wish is not Wish.OPT_OUT
-    if not first or any(who in bubble for bubble in decision.bubbles):
+    if not first:
         return decision
-    return replace(decision, bubbles=(who, *decision.bubbles))
+    said = tuple(who if bubble == context.disclosure else bubble for bubble in decision.bubbles)
+    return replace(decision, bubbles=said if any(who in bubble for bubble in said) else (who, *said))
 
 
 def notes(found: Iterable[Violation], outcome: str) -> tuple[GuardNote, ...]:
