@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from conversations import demo as knowledge
 from conversations import links
 from conversations.models import AgentVersion, Number
 from conversations.ports import LinkUpdate
@@ -17,7 +18,7 @@ from integrations.whatsapp.client import Evolution, Webhook
 from integrations.whatsapp.numbers import Provider, add_number
 from orgs import demo
 from orgs.context import in_org
-from orgs.models import ChannelAddress, Org
+from orgs.models import ChannelAddress, Org, Person
 from sdr.lib.errors import PortError
 
 NAME = "Vendas"
@@ -69,6 +70,7 @@ def seed() -> bool:
     await_standin()
     with in_org(org):
         number = Number.objects.filter(name=NAME).first()
+        knowledge.teach(Person.objects.get(email=demo.DEMO_EMAIL))
     is_new = number is None
     address = ChannelAddress.objects.get(org=org, number_id=number.pk) if number is not None else make_number(org)
     connect(org, address)
