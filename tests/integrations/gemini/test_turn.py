@@ -10,7 +10,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from conversations import attachments, brains, turns
+from conversations import attachments, turns
 from conversations.models import (
     AgentVersion,
     Conversation,
@@ -26,7 +26,7 @@ from conversations.models import (
     Turn,
 )
 from conversations.playbook import search
-from conversations.ports import MessageKind
+from conversations.ports import Decision, MessageKind, ModelUse
 from integrations.gemini import configured
 from integrations.gemini.standin import Standin, calls, fails, says
 from tests import fakes
@@ -102,9 +102,9 @@ def test_what_is_thrown_away_was_paid_for(number: Number, gemini: Standin) -> No
     arrive(number, incoming("Oi"))
     opened = turns.open_turn(the_conversation().pk)
     assert opened is not None
-    use = brains.ModelUse("reply", "gemini-3.8-flash", cost_usd=Decimal("0.002"))
+    use = ModelUse("reply", "gemini-3.8-flash", cost_usd=Decimal("0.002"))
     Conversation.objects.update(epoch=9)  # somebody took over meanwhile
-    assert not turns.apply(opened, brains.Decision(bubbles=("Oi!",), uses=(use,)))
+    assert not turns.apply(opened, Decision(bubbles=("Oi!",), uses=(use,)))
     assert Message.objects.filter(author=Message.Author.AI).count() == 0
     assert ModelCall.objects.get().cost_usd == Decimal("0.002")
     assert Turn.objects.get().cost_usd == Decimal("0.002")
