@@ -3,6 +3,7 @@
 import random
 import time
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -114,8 +115,8 @@ def test_it_finds_nothing_of_the_other_org(profile: Document, globex: Org) -> No
         assert knowledge.offers() == ()
 
 
-def test_it_asks_the_database_little_for_a_question(profile: Document, django_assert_num_queries: object) -> None:
-    with django_assert_num_queries(4):  # of them two open and close a transaction  # type: ignore[operator]
+def test_it_asks_the_database_little_for_a_question(profile: Document, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(4):  # of them two open and close a transaction
         knowledge.snippets_for("quanto custa a aula de surfe?", language="pt-br")
 
 
