@@ -60,7 +60,15 @@ TEXT_CHARS = 70_000
 BY_ITSELF = (Message.Author.AI, Message.Author.SYSTEM)  # written by no person: what takeovers and switches withdraw
 # Why an answer was withdrawn without anybody deciding that there should be none: the lead is still owed one.
 WITHDRAWN = frozenset(
-    {"taken_over", "no_longer_ai", "opted_out", "ai_paused", "lead_changed_message", "not_sent_and_outdated"}
+    {
+        "taken_over",
+        "no_longer_ai",
+        "opted_out",
+        "ai_paused",
+        "lead_changed_message",
+        "heard_late",
+        "not_sent_and_outdated",
+    }
 )
 REWIND_TURNS = 20  # looked back at
 NO_TURN = frozenset({MessageKind.STICKER, MessageKind.UNSUPPORTED})

@@ -350,6 +350,21 @@ def test_closing_withdraws_it(number: Number, beto: Person) -> None:
     assert [state for state, _ in followed_up()] == ["cancelled"]
 
 
+def test_another_orgs_look_alike_is_left_alone(number: Number, globex: Org) -> None:
+    conversation = answered(number, minutes_ago=41)
+    with in_org(globex):
+        contact = Contact.objects.create(pk=conversation.contact_id)
+        Conversation.objects.create(
+            pk=conversation.pk, contact=contact, number=make_number(), reply_jid="x@y", lifecycle="waiting_lead"
+        )
+        assert not follow_ups.look(conversation.pk)
+        assert not Message.objects.exists()
+    assert follow_ups.look(conversation.pk)
+    with in_org(globex):
+        assert not Message.objects.exists()
+        assert Conversation.objects.get().follow_up_step == 0
+
+
 # --- At once --------------------------------------------------------------------------------------------------------
 def in_threads(org: Org, jobs: list[Callable[[], object]]) -> None:
     """Each job on a thread and a connection of its own, all let go at once."""

@@ -148,6 +148,32 @@ def test_nothing_is_told_of_what_is_rolled_back(number: Number) -> None:
     assert (letters(), the_conversation().told_since) == ([], None)
 
 
+def test_another_orgs_people_are_not_told(number: Number, globex: Org, carla: Person) -> None:
+    arrive(number, incoming("Oi"))
+    make_qualified()
+    ours = the_conversation()
+    with in_org(globex):
+        contact = Contact.objects.create(pk=ours.contact_id)
+        Conversation.objects.create(pk=ours.pk, contact=contact, number=make_number(), reply_jid="x@y")
+        assert qualify() == []  # theirs is not
+    hand_off()
+    qualify()
+    assert carla.email not in {to for _, to in letters()}
+    with in_org(globex):
+        assert the_conversation().needs_person_since is None
+
+
+def test_an_outage_does_not_flood_mailboxes(number: Number, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notices, "FLOOD", 2)
+    for n in range(4):
+        arrive(number, incoming("Oi", jid=f"551199999000{n}@s.whatsapp.net"))
+    for conversation in Conversation.objects.all():
+        with transaction.atomic():
+            notices.handed_off(intake.locked(conversation.pk), "ai_failed")
+    assert letters() == sorted([("handed_off", to) for to in TEAM] * 2)
+    assert Conversation.objects.filter(needs_reason="ai_failed").count() == 4
+
+
 def test_many_who_hand_off_at_once_tell_once(committed: None) -> None:
     acme = Org.objects.get(slug="acme")
     with in_org(acme):

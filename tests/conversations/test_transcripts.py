@@ -14,7 +14,7 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django.utils import timezone
 
-from conversations import erasure, invariants, media, transcripts, turns
+from conversations import erasure, invariants, media, replies, transcripts, turns
 from conversations.models import AgentVersion, Contact, Conversation, MediaAsset, Message, ModelCall, Number
 from conversations.ports import ChatAddress, Decision, Media, MessageKind, ModelError, ModelUse, Revoke, Transcript
 from orgs.context import in_org
@@ -297,6 +297,20 @@ def test_an_answer_that_has_not_left_is_withdrawn_for_the_words(number: Number) 
     send(the_conversation())
     assert ours() == [("cancelled", "Não ouvi ainda. Pode escrever?"), ("sent", "ok")]
     assert Message.objects.get(state="cancelled").failure == "heard_late"
+
+
+def test_the_words_are_still_owed_an_answer_after_a_takeover_and_a_hand_back(number: Number, ana: Person) -> None:
+    message = unheard_answer(number)
+    Ears.script = [said("quero comprar hoje")]
+    hear(message)
+    turn(the_conversation())
+    replies.take_over(the_conversation(), ana)
+    send(the_conversation())
+    replies.give_back(the_conversation(), ana)
+    turn(the_conversation())
+    send(the_conversation())
+    assert [state for state, _ in ours()] == ["cancelled", "cancelled", "sent"]
+    assert told() == ["quero comprar hoje"]
 
 
 def test_a_draft_that_waits_is_withdrawn_for_the_words(number: Number) -> None:
