@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 
+import jsonschema  # type: ignore[import-untyped]  # no types in the lock
 import pytest
 from django.utils import timezone
-from jsonschema import Draft202012Validator
 
 from conversations import envelope, lifecycle, pause, satisfaction
 from conversations.models import AgentVersion, Contact, Conversation, Event, Message, Number
@@ -62,7 +62,7 @@ def test_it_is_asked_when_a_person_closes_as_done_and_the_answer_is_kept(number:
     assert len(fakes.phone.sent) == 4
     (event,) = Event.objects.filter(name="session.rated.v1")
     (sealed,) = envelope.seal([event])
-    Draft202012Validator(json.loads(envelope.schemas()["session.rated.v1"])).validate(sealed.detail)
+    jsonschema.Draft202012Validator(json.loads(envelope.schemas()["session.rated.v1"])).validate(sealed.detail)
     assert sealed.detail["rating"] == 5
 
 

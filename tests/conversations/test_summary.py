@@ -4,7 +4,7 @@ import pytest
 
 from conversations import settings_of, summary
 from conversations.models import Answer, Contact, Conversation, Fact, Number, Signal
-from conversations.qualification import Evidence, Rules, Verdict, judge
+from conversations.qualification import Evidence, Rules, Stage, Verdict, judge
 from orgs.context import in_org
 from orgs.models import Org
 from tests.conversations.conftest import arrive, incoming, make_number, the_conversation
@@ -63,13 +63,9 @@ def test_who_is_qualified_and_who_is_ruled_out() -> None:
         verdict(situation=2, problem=2, implication=2), threshold=70, facts={}, answers={}, signals={}, language="en"
     )
     assert whole.standing == "Qualified with a score of 75; more than 70 are needed"
-    out = Verdict(stage=whole_stage(), score=80, qualified=False, complete=(), points=(), ruled_out_by=("company",))
+    out = Verdict(stage=Stage.PROBLEM, score=80, qualified=False, complete=(), points=(), ruled_out_by=("company",))
     found = summary.compose(out, threshold=70, facts={}, answers={}, signals={}, language="en")
     assert "Ruled out by: Company" in found.lines
-
-
-def whole_stage() -> object:
-    return verdict(situation=2).stage
 
 
 @pytest.mark.parametrize(("language", "word"), [("pt-br", "Etapa"), ("en", "Stage"), ("es", "Etapa"), ("xx", "Etapa")])

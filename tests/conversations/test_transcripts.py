@@ -441,7 +441,11 @@ def test_two_who_hear_at_once_write_once_and_pay_twice(acme_number: tuple[Org, N
     turn(the_conversation())
     send(the_conversation())
     both = threading.Barrier(2)
-    Ears.during = lambda: both.wait(30) and None  # both have loaded it before either writes
+
+    def wait_for_both() -> None:  # both have loaded it before either writes
+        both.wait(30)
+
+    Ears.during = wait_for_both
     Ears.script = [said("quero comprar"), said("quero comprar hoje")]
 
     async def race(hands: RealHands) -> None:
