@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. They need Python 3.11, make and, the first time, a network.
 .POSIX:
 .SUFFIXES:
-.PHONY: help setup demo test test-slow test-browser lint lock bench chaos screens messages train live-check clean-demo install-base install-dev
+.PHONY: help setup demo test test-slow test-browser lint lock bench bench-ui chaos screens messages train live-check clean-demo install-base install-dev
 
 PYTHON = python3
 BIN = .venv/bin
@@ -45,6 +45,9 @@ lint: install-dev ## Check style, types, templates and who imports whom
 
 bench: install-dev ## Measure; the figures belong in docs/performance.md
 	@$(RUN) ENVIRONMENT=test $(BIN)/python -m tests.bench $(BENCH)
+
+bench-ui: install-dev ## Measure the inbox with 100,000 conversations, and 1,000 live streams
+	@$(RUN) ENVIRONMENT=test $(BIN)/python -m tests.bench.ui
 
 chaos: install-dev ## Kill and freeze everything while leads write, and compare with what their phones show
 	@$(RUN) ENVIRONMENT=test $(BIN)/python -m tests.chaos $(CHAOS)

@@ -12,12 +12,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from conversations import finding
 from conversations.models import Conversation
+from conversations.models.conversation import ConversationQuerySet
 
 PER_PAGE = 25
 COUNTED = 999  # more are "999+"
@@ -94,18 +95,26 @@ def tab(name: str, wanted: Wanted, me: int) -> Q:
     return condition & status & (Q() if wanted.number is None else Q(number_id=wanted.number))
 
 
-def page(wanted: Wanted, me: int, *, before: tuple[int, int] | None = None) -> tuple[list[Conversation], str]:
-    """A page of the list, and where the next one begins ("" after the last). Two queries more with a search."""
-    among = matching(wanted).with_inbox_data().select_related("qualification")
-    found = ordered(among.filter(tab(wanted.show, wanted, me)), wanted.sort, before)
-    rows = list(found[: PER_PAGE + 1])
+def search(wanted: Wanted) -> list[int] | None:
+    """Ids of the conversations that the search finds; None without a search. Two queries, to be made once a page."""
+    return finding.conversations(wanted.q) if wanted.q else None
+
+
+def page(
+    wanted: Wanted, me: int, *, found: list[int] | None = None, before: tuple[int, int] | None = None
+) -> tuple[list[Conversation], str]:
+    """A page of the list, and where the next one begins ("" after the last). In: `found`, as `search` has it."""
+    among = matching(found).with_inbox_data().select_related("qualification")
+    rows = list(ordered(among.filter(tab(wanted.show, wanted, me)), wanted.sort, before)[: PER_PAGE + 1])
     shown = rows[:PER_PAGE]
     return shown, place_of(shown[-1], wanted.sort) if len(rows) > PER_PAGE else ""
 
 
-def counts(wanted: Wanted, me: int) -> dict[str, int]:
+def counts(wanted: Wanted, me: int, *, found: list[int] | None = None) -> dict[str, int]:
     """How many conversations each tab holds with the filters and the search, at most COUNTED + 1 of each; one query."""
-    among = matching(wanted)
+    if found == []:
+        return dict.fromkeys(TABS, 0)
+    among = matching(found)
     parts, values = [], []
     for place, name in enumerate(TABS):
         chosen = among.filter(tab(name, wanted, me)).order_by().values("pk")[: COUNTED + 1]
@@ -117,14 +126,12 @@ def counts(wanted: Wanted, me: int) -> dict[str, int]:
         return dict(zip(TABS, cursor.fetchone(), strict=True))
 
 
-def matching(wanted: Wanted) -> Any:
-    """Every conversation, or those a search finds."""
-    if not wanted.q:
-        return Conversation.objects.all()
-    return Conversation.objects.filter(pk__in=finding.conversations(wanted.q))
+def matching(found: list[int] | None) -> ConversationQuerySet:
+    """Every conversation, or those a search has found."""
+    return Conversation.objects.all() if found is None else Conversation.objects.filter(pk__in=found)
 
 
-def ordered(found: "QuerySet[Conversation]", sort: str, before: tuple[int, int] | None) -> "QuerySet[Conversation]":
+def ordered(found: ConversationQuerySet, sort: str, before: tuple[int, int] | None) -> ConversationQuerySet:
     """In that order, from behind that place on. Nobody waits in a row without `needs_person_since`: it comes last."""
     match sort:
         case "newest":

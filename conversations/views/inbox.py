@@ -127,8 +127,9 @@ def column_of(request: OrgRequest, *, selected: int | None = None, is_beside: bo
     me = request.user
     wanted = Wanted.read(request.GET)
     before = None if is_beside else listing.place(request.GET.get("before", ""))
-    shown, older = listing.page(wanted, me.pk, before=before)
-    counts = listing.counts(wanted, me.pk)
+    found = listing.search(wanted)
+    shown, older = listing.page(wanted, me.pk, found=found, before=before)
+    counts = listing.counts(wanted, me.pk, found=found)
     rows = rows_of(shown, me, sort=wanted.sort, selected=selected)
     views = [View(one.pk, one.name, one.query, one.query == wanted.but(q="").query)
              for one in SavedView.objects.filter(person_id=me.pk).order_by("name")]  # fmt: skip

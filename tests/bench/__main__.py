@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-PROGRAMS = ["ground", "ack", "work", "replies", "ownership", "scale"]
+PROGRAMS = ["ground", "ack", "work", "replies", "ownership", "scale", "ui"]
 
 
 def main() -> int:

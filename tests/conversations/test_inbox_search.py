@@ -67,6 +67,13 @@ def test_the_page_shows_what_is_found_and_counts_it(talks: dict[str, int], sign_
     assert dict(re.findall(r'id="inbox-tab-(\w+)".*?inbox__count">(\d+)<', html))["all"] == "2"
 
 
+def test_finding_nothing_is_said(talks: dict[str, int], sign_in: SignIn, vera: Person) -> None:
+    html = sign_in(vera).get("/o/acme/inbox/?q=xyzzy").content.decode()
+    assert re.findall(r'inbox__name">([^<]+)<', html) == []
+    assert set(re.findall(r'inbox__count">([^<]+)<', html)) == {"0"}
+    assert 'href="/o/acme/inbox/?show=all"' in html
+
+
 def test_the_palette_finds_people(talks: dict[str, int], sign_in: SignIn, vera: Person) -> None:
     client = sign_in(vera)
     assert "Ana Prates" in client.get("/o/acme/inbox/lookup/?q=prat").content.decode()
