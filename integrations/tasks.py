@@ -24,7 +24,8 @@ from orgs.models.queue import LIVE
 from sdr.lib import jobs, metrics
 
 TRIES = 8  # pauses of 2, 4 … 128 s between them: about four minutes, then a person should look
-POLICY = jobs.Policy(limit=timedelta(seconds=30), attempts=TRIES + 2)
+LOSSES = 16  # runs whose process was killed: by this body, or while it happened to be there
+POLICY = jobs.Policy(limit=timedelta(seconds=30), attempts=TRIES + 2, losses=LOSSES + 2)
 NUMBER_POLICY = jobs.Policy(limit=timedelta(seconds=120), attempts=14)  # about an hour of trying
 FORMER = "former_secret"  # in a Received's context: the sender still uses a secret that is being given up
 FILES = "files"  # in a Received's context: {message id: name in the default storage}
@@ -47,7 +48,7 @@ def take_in(work: jobs.Work) -> None:
             received = rows.first(Received, locked, [int(work.ref), work.org_id])
             if received is None:
                 return
-            apply(received, attempt=work.attempt)
+            apply(received, attempt=work.attempt, losses=work.row.losses)
             received.delete()
     except intake.Parked as parked:
         parked.hold()
@@ -60,14 +61,14 @@ def connect_number(work: jobs.Work) -> None:
     connect.carry_out(int(work.ref))
 
 
-def apply(received: Received, *, attempt: int) -> None:
+def apply(received: Received, *, attempt: int, losses: int = 0) -> None:
     """Do what the body says. Raises Parked, and whatever keeps us from doing it before the last attempt."""
     number = rows.first(Number, "WHERE t.id = %s", [received.number_id])
     if number is None:
         keep(received, Quarantine.Reason.NUMBER_GONE)
         return
-    if attempt > TRIES:  # counted when claimed: also runs that killed their process
-        keep(received, Quarantine.Reason.FAILED, detail=f"not read in {TRIES} tries")
+    if attempt > TRIES or losses > LOSSES:
+        keep(received, Quarantine.Reason.FAILED, detail=f"not read in {attempt - 1 + losses} tries")
         return
     body = json.loads(received.body)
     try:

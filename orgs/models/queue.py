@@ -1,7 +1,7 @@
 """The two queues, public so that one query finds the next work of all orgs: what arrived, what is due (DESIGN 3).
 
 Everything that must be exact is one SQL statement here. `token` says who holds a row, `lease_until` how long,
-`generation` how often it was wanted: an upsert raises the generation and never touches the lease, and finishing deletes
+XX an upsert raises the generation and never touches the lease, and finishing deletes
 only the generation that was claimed, so news that comes while a row is being worked on is never lost.
 
 What is due in more than an hour waits in Later, a calm table beside Due, which is small and written all the time. Every
@@ -56,6 +56,7 @@ class Claimed:
     due_at: datetime
     wanted_since: datetime
     context: dict[str, Any]
+    losses: int = 0  # of `attempts`: how many ended without a word, as their worker was killed or frozen
 
 
 class DueQuerySet(models.QuerySet["Due"]):
@@ -213,6 +214,7 @@ class DueQuerySet(models.QuerySet["Due"]):
         return self.dead().update(
             dead_at=None,
             attempts=0,
+            losses=0,
             due_at=timezone.now(),
             generation=models.F("generation") + 1,
             token=None,
@@ -239,6 +241,7 @@ ON CONFLICT (org_id, kind, ref) DO UPDATE SET
     priority = least(due.priority, excluded.priority),
     context = excluded.context,
     attempts = CASE WHEN due.dead_at IS NULL THEN due.attempts ELSE 0 END,
+    losses = CASE WHEN due.dead_at IS NULL THEN due.losses ELSE 0 END,
     dead_at = NULL
 """
 
@@ -251,7 +254,8 @@ DELETE FROM public.orgs_later WHERE id IN (
 
 MOVED = "org_id, kind, ref, due_at, wanted_since, generation, priority, context, attempts, last_error"
 INTO_LATER = f"""
-INSERT INTO public.orgs_later ({MOVED}) SELECT {MOVED} FROM away
+INSERT INTO public.orgs_later ({MOVED})
+SELECT {MOVED.replace("attempts", "attempts - losses")} FROM away
 ON CONFLICT (org_id, kind, ref) DO UPDATE SET
     due_at = excluded.due_at, wanted_since = excluded.wanted_since, generation = excluded.generation,
     priority = excluded.priority, context = excluded.context, attempts = excluded.attempts,
@@ -301,7 +305,7 @@ moved AS (
     ORDER BY b.org_id, b.kind, b.ref
     ON CONFLICT (org_id, kind, ref) DO UPDATE SET
         generation = due.generation + 1, due_at = excluded.due_at, wanted_since = excluded.wanted_since,
-        priority = excluded.priority, context = excluded.context, attempts = 0, dead_at = NULL
+        priority = excluded.priority, context = excluded.context, attempts = 0, losses = 0, dead_at = NULL
     WHERE due.dead_at IS NOT NULL
 )
 DELETE FROM public.orgs_later WHERE id IN (SELECT id FROM back)
@@ -313,6 +317,7 @@ DELETE FROM public.orgs_due WHERE org_id = %(org)s AND kind = %(kind)s AND ref =
 """
 CANCEL_LATER = "DELETE FROM public.orgs_later WHERE org_id = %(org)s AND kind = %(kind)s AND ref = %(ref)s"
 
+# Whoever ends a run takes its token away: a claim that finds one finds a lease that was lost.
 # A walk over the orgs that have something due (one index probe each), a ring that starts behind the last claim's orgs:
 # a busy org with ten thousand rows is one step of it. Then for each org at most what is left of its share.
 CLAIM = """
@@ -368,9 +373,11 @@ locked AS (
     ORDER BY d.priority, d.due_at FOR UPDATE SKIP LOCKED
 )
 UPDATE public.orgs_due d
-SET token = %(token)s, lease_until = statement_timestamp() + make_interval(secs => %(lease)s), attempts = d.attempts + 1
+SET token = %(token)s, lease_until = statement_timestamp() + make_interval(secs => %(lease)s),
+    attempts = d.attempts + 1, losses = d.losses + (d.token IS NOT NULL)::int
 FROM locked WHERE d.id = locked.id
-RETURNING d.id, d.org_id, d.kind, d.ref, d.token, d.generation, d.attempts, d.due_at, d.wanted_since, d.context
+RETURNING d.id, d.org_id, d.kind, d.ref, d.token, d.generation, d.attempts, d.due_at, d.wanted_since, d.context,
+    d.losses
 """
 
 RENEW = """
@@ -390,7 +397,8 @@ gone AS (
 ),
 freed AS (
     UPDATE public.orgs_due d
-    SET token = NULL, lease_until = NULL, attempts = 0, last_error = '', wanted_since = statement_timestamp()
+    SET token = NULL, lease_until = NULL, attempts = 0, losses = 0, last_error = '',
+        wanted_since = statement_timestamp()
     FROM mine WHERE d.id = mine.id AND d.token = mine.token AND d.generation <> mine.generation RETURNING d.id
 )
 SELECT id FROM gone UNION ALL SELECT id FROM freed
@@ -399,7 +407,8 @@ SELECT id FROM gone UNION ALL SELECT id FROM freed
 RETRY = """
 UPDATE public.orgs_due SET token = NULL, lease_until = NULL, last_error = %(error)s,
     due_at = CASE WHEN generation = %(generation)s THEN %(at)s ELSE due_at END,
-    attempts = CASE WHEN generation = %(generation)s THEN attempts ELSE 0 END
+    attempts = CASE WHEN generation = %(generation)s THEN attempts ELSE 0 END,
+    losses = CASE WHEN generation = %(generation)s THEN losses ELSE 0 END
 WHERE id = %(id)s AND token = %(token)s
 """
 
@@ -411,7 +420,8 @@ FROM unnest(%(ids)s::bigint[], %(tokens)s::uuid[]) AS mine(id, token) WHERE d.id
 BURY = """
 UPDATE public.orgs_due SET token = NULL, lease_until = NULL, last_error = %(reason)s,
     dead_at = CASE WHEN generation = %(generation)s THEN statement_timestamp() END,
-    attempts = CASE WHEN generation = %(generation)s THEN attempts ELSE 0 END
+    attempts = CASE WHEN generation = %(generation)s THEN attempts ELSE 0 END,
+    losses = CASE WHEN generation = %(generation)s THEN losses ELSE 0 END
 WHERE id = %(id)s AND token = %(token)s RETURNING dead_at IS NOT NULL
 """
 
@@ -429,7 +439,8 @@ class Due(models.Model):
     context = models.JSONField(default=dict)  # trace and correlation ids of the cause; never a lead's words
     token = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
-    attempts = models.IntegerField(default=0)
+    attempts = models.IntegerField(default=0)  # claims
+    losses = models.IntegerField(default=0, db_default=0)  # of them: how many ended with their lease
     last_error = models.CharField(max_length=ERROR_CHARS, default="")
     dead_at = models.DateTimeField(null=True)
 
@@ -498,7 +509,7 @@ def _columns(rows: Iterable[Claimed]) -> tuple[list[int], list[UUID], list[int]]
 
 def claimed_from(row: Sequence[Any]) -> Claimed:
     """A row of CLAIM's RETURNING; the context may come as text."""
-    values: tuple[Any, ...] = (*row[:-1], _decoded(row[-1]))
+    values: tuple[Any, ...] = (*row[:-2], _decoded(row[-2]), row[-1])
     return Claimed(*values)
 
 

@@ -67,6 +67,8 @@ class Row(Protocol):
     @property
     def attempts(self) -> int: ...
     @property
+    def losses(self) -> int: ...
+    @property
     def due_at(self) -> datetime: ...
     @property
     def context(self) -> Mapping[str, Any]: ...
@@ -96,10 +98,14 @@ class OrgGone(Exception):
 
 @dataclass(frozen=True)
 class Policy:
-    """How long one run may take, how often it is tried, and how the pauses grow (doubling, with jitter)."""
+    """How long one run may take, how often it is tried, and how the pauses grow (doubling, with jitter).
+
+    `losses`: how many runs besides may be lost without a word, their worker killed or frozen, most likely by others.
+    """
 
     limit: timedelta = timedelta(seconds=60)
     attempts: int = 8
+    losses: int = 24
     first_pause: timedelta = timedelta(seconds=2)
     longest_pause: timedelta = timedelta(minutes=10)
 
@@ -141,8 +147,8 @@ class Work:
 
     @property
     def attempt(self) -> int:
-        """1 at the first try."""
-        return self.row.attempts
+        """1 at the first try; runs that were lost do not count."""
+        return self.row.attempts - self.row.losses
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a plain function on a database thread, inside the row's org; only plain data should cross."""
@@ -316,8 +322,8 @@ class Shift:
         logs.bind(**{**row.context, "org_id": row.org_id, "kind": row.kind, "ref": row.ref})
         try:
             limit = kind.policy.limit.total_seconds()
-            if row.attempts > kind.policy.attempts:  # its last run never came back to say so
-                outcome = await self._bury(row, kind, f"did not come to an end in {row.attempts - 1} tries")
+            if row.losses > kind.policy.losses:  # never came back to say so
+                outcome = await self._bury(row, kind, f"did not come to an end in {row.losses} tries")
             elif inspect.iscoroutinefunction(kind.function):
                 await asyncio.wait_for(kind.function(work), limit)
                 self._done.append(row)
@@ -356,9 +362,10 @@ class Shift:
             reason = f"took longer than {kind.policy.limit.total_seconds():.0f} s"
         if not isinstance(error, PortError):
             logger.exception("a job failed", extra={"attempt": row.attempts})
-        if permanent or row.attempts >= kind.policy.attempts:
+        attempt = row.attempts - row.losses
+        if permanent or attempt >= kind.policy.attempts:
             return await self._bury(row, kind, reason)
-        pause = kind.policy.pause(row.attempts)
+        pause = kind.policy.pause(attempt)
         if isinstance(error, PortError) and error.retry_after is not None:
             pause = max(pause, error.retry_after)
         await self._at_desk(self.queue.retry, row, at=datetime.now(UTC) + pause, error=reason)
@@ -369,7 +376,7 @@ class Shift:
 
         In this order, so that a crash in between repeats the note instead of losing it.
         """
-        if kind.on_dead is not None and row.attempts <= kind.policy.attempts + BURIALS:
+        if kind.on_dead is not None and row.losses <= kind.policy.losses + BURIALS:
             try:
                 await self._in_org(row.org_id, kind.on_dead, Work(row, self._in_org, self._outside), reason)
             except OrgGone:

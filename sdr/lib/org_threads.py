@@ -15,9 +15,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-STEAL_SECONDS = (
-    0.02  # waited elsewhere, before a thread with nothing to do takes it; meeting an org costs as much
-)
+STEAL_SECONDS = 0.02  # waited elsewhere, before a thread with nothing to do takes it; meeting an org costs as much
 PATIENCE_SECONDS = 2.0  # waited elsewhere, before a thread takes it though work of its own orgs waits, too
 
 T = TypeVar("T")

@@ -144,6 +144,25 @@ def test_what_fails_every_time_is_quarantined_in_the_end(
     assert tasks.POLICY.attempts > tasks.TRIES + 1, "the shift would bury it first"
 
 
+def test_what_kills_its_worker_every_time_is_quarantined_and_what_happened_to_be_there_is_not(
+    acme: Org, arrive: Arrive
+) -> None:
+    innocent = arrive(text("M1"))
+    row = claim()
+    lost = {**row.__dict__, "attempts": tasks.LOSSES + 1, "losses": tasks.LOSSES}
+    with in_org(acme):
+        tasks.take_in(jobs.Work(Claimed(**lost), lambda *_: None, lambda *_: None))  # type: ignore[arg-type]
+        assert Message.objects.filter(provider_id="M1").exists()
+    Due.objects.finish([row])
+    assert not Received.objects.filter(pk=innocent.pk).exists()
+    guilty = arrive(text("M2"))
+    killed = {**claim().__dict__, "attempts": tasks.LOSSES + 2, "losses": tasks.LOSSES + 1}
+    with in_org(acme):
+        tasks.take_in(jobs.Work(Claimed(**killed), lambda *_: None, lambda *_: None))  # type: ignore[arg-type]
+    assert kept(acme) == [(Quarantine.Reason.FAILED, guilty.body.encode())]
+    assert tasks.POLICY.losses > tasks.LOSSES + 1, "the shift would bury it first"
+
+
 def test_a_number_that_is_gone_leaves_its_bodies_in_quarantine(acme: Org, arrive: Arrive) -> None:
     received = arrive(text("M1"))
     with in_org(acme):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from orgs.models import Due, Want
+from orgs.models import Due, Later, Want
 from orgs.models.queue import URGENT
 
 LEASE = timedelta(seconds=15)
@@ -117,3 +117,33 @@ def test_a_retry_keeps_what_was_wanted_meanwhile(db: None) -> None:
     Due.objects.want(1, "send", 7)
     assert Due.objects.retry(row, at=timezone.now() + timedelta(hours=1), error="503")
     assert [again.ref for again in Due.objects.claim([Want("send", 5, 5)], lease=LEASE)] == ["7"]
+
+
+def test_a_lease_that_was_lost_is_counted_apart_and_one_given_back_is_not(db: None) -> None:
+    Due.objects.want(1, "turn", 7)
+    want, over = [Want("turn", 1, 1)], timedelta(seconds=-1)
+    seen = []
+    for lease in (over, over, LEASE):
+        (row,) = Due.objects.claim(want, lease=lease)
+        seen.append((row.attempts, row.losses))
+    Due.objects.retry(row, at=timezone.now(), error="Busy.")
+    (row,) = Due.objects.claim(want, lease=LEASE)
+    seen.append((row.attempts, row.losses))
+    Due.objects.release([row])
+    (row,) = Due.objects.claim(want, lease=LEASE)
+    seen.append((row.attempts, row.losses))
+    assert seen == [(1, 0), (2, 1), (3, 2), (4, 2), (4, 2)]
+    Due.objects.bury(row, reason="No.")
+    Due.objects.all().replay()
+    (row,) = Due.objects.claim(want, lease=LEASE)
+    assert (row.attempts, row.losses) == (1, 0)
+
+
+def test_lost_leases_do_not_follow_a_row_into_later(db: None) -> None:
+    Due.objects.want(1, "turn", 7)
+    want = [Want("turn", 1, 1)]
+    for _ in range(3):
+        assert Due.objects.claim(want, lease=timedelta(seconds=-1))
+    Due.objects.want(1, "turn", 7, at=timezone.now() + timedelta(hours=3))
+    assert not Due.objects.exists()
+    assert Later.objects.get().attempts == 1

@@ -160,10 +160,28 @@ def test_a_coroutine_that_takes_too_long_is_cancelled_and_retried(run: Run) -> N
 
 def test_a_row_whose_runs_never_end_is_buried(run: Run) -> None:
     Due.objects.want(Org.objects.get(slug="acme").pk, "kill", 1)
-    Due.objects.update(attempts=3)
-    run.kinds.kind("kill", slots=1, share=1, policy=jobs.Policy(attempts=3))(lambda work: None)
+    Due.objects.update(attempts=4, losses=4)
+    ran: list[int] = []
+    run.kinds.kind("kill", slots=1, share=1, policy=jobs.Policy(losses=3))(lambda work: ran.append(work.attempt))
     run.until(lambda: Due.objects.dead().exists())
-    assert "did not come to an end in 3 tries" in Due.objects.get().last_error
+    assert "did not come to an end in 4 tries" in Due.objects.get().last_error
+    assert ran == []
+
+
+def test_workers_that_die_cost_a_row_none_of_its_tries(run: Run) -> None:
+    """It happened to be there each time: it runs, and fails as often as any other before it is buried."""
+    Due.objects.want(Org.objects.get(slug="acme").pk, "innocent", 1)
+    Due.objects.update(attempts=20, losses=20)
+    ran: list[int] = []
+
+    @run.kinds.kind("innocent", slots=1, share=1, policy=jobs.Policy(attempts=2, first_pause=SECOND / 100))
+    def innocent(work: jobs.Work) -> None:
+        ran.append(work.attempt)
+        raise RuntimeError
+
+    run.until(lambda: Due.objects.dead().exists())
+    assert ran == [1, 2]
+    assert Due.objects.get().last_error == "RuntimeError"
 
 
 def test_stopping_gives_back_what_is_not_done(run: Run) -> None:
