@@ -366,17 +366,26 @@ def _unfounded(draft: str, plain: str, sources: Sources, *, taken: Sequence[Plac
         ]
         if (
             strangers
-            and ASSERTS.search(sentence)
+            and _asserts(sentence, draft[match.start() : match.end()])
             and not denies
             and not all(level(m.group()) in claims.COMMON_CAPITALS or level(m.group()) in lead for m in strangers)
         ):
             yield place
             continue
         said_only = (about & stems(sources.said)) - known
-        if ASSERTS.search(sentence) and not denies and not denied and about:
+        if _asserts(sentence, draft[match.start() : match.end()]) and not denies and not denied and about:
             share = len(about & known) / len(about)
             if (share < 0.25 and len(unknown) + len(said_only) >= 2) or (said_only and share == 0) or said_only - VERBS:
                 yield place
+
+
+def _asserts(sentence: str, written: str) -> bool:
+    """Whether a sentence states something. In: levelled, and as written: "sí" says yes, "si" means if."""
+    found = ASSERTS.finditer(sentence)
+    return any(
+        one.group() != "si" or written[one.start() : one.end()].casefold() == "sí" or sentence[one.end() :][:1] == ","
+        for one in found
+    )
 
 
 def _follows_any(value: float, plain: str, sources: Sources) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
+from django.db import OperationalError
 from django.utils import timezone
 
 from conversations import learning
@@ -48,6 +49,7 @@ LOOK_SECONDS = 0.4
 ANSWER_SECONDS = 120.0  # who has waited so long was not answered
 OPEN_SECONDS = 60.0
 HEALTH_SECONDS = 3.0
+DROP_TRIES, DROP_PAUSE_SECONDS = 10, 2.0
 PER_MINUTE, DAILY_CAP = 600, 100_000  # the number's pace is not what is measured
 DECIDED = (Turn.State.APPLIED, Turn.State.SKIPPED, Turn.State.FAILED)
 ON_THE_WAY = (Message.State.QUEUED, Message.State.SENDING, Message.State.UNKNOWN)
@@ -164,7 +166,19 @@ def clear(place: Place) -> None:
     try:
         Evolution(settings.STANDIN_URL, settings.STANDIN_API_KEY).delete(place.instance)
     finally:
-        schemas.drop(place.org)
+        drop(place.org)
+
+
+def drop(org: Org) -> None:
+    """The org and all that is in it, though work may still be going on there."""
+    for left in reversed(range(DROP_TRIES)):
+        try:
+            schemas.drop(org)
+            break
+        except OperationalError:  # a deadlock with that work
+            if not left:
+                raise
+            time.sleep(DROP_PAUSE_SECONDS)
 
 
 def talk_all(leads: list[Lead], places: dict[str, Place]) -> tuple[list[Talk], Waits]:
