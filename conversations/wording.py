@@ -125,7 +125,6 @@ def need(reason: str) -> str:
 
 BRAINS: dict[str, str | Promise] = {
     "playbook": _("Playbook (works offline)"),
-    "gemini": _("Gemini"),
 }
 
 INTENTS: dict[str, str | Promise] = {
@@ -146,8 +145,8 @@ INTENTS: dict[str, str | Promise] = {
 
 
 def brain(name: str) -> str:
-    """Which brain spoke."""
-    return str(BRAINS.get(name, name))
+    """Which brain spoke; a vendor's is called by its own name."""
+    return str(BRAINS.get(name) or name.capitalize())
 
 
 def intent(name: str) -> str:

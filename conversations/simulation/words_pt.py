@@ -58,7 +58,7 @@ WORDS = {
         "meu entregador já quis ir embora de tanto estresse",
         "a manhã inteira vai embora apagando incêndio em vez de vender",
         "sábado passado deixei de atender umas 15 pessoas",
-        "nossa nota no Google despencou",
+        "nossa nota nas avaliações despencou",
         "sim, perdi uma empresa que pedia almoço toda semana",
     ),
     "payoff": (
