@@ -29,9 +29,11 @@ def handed_off(conversation: Conversation, reason: str) -> list[Person]:
 
     In: the locked conversation; `reason`, a code of `wording.NEEDS`. Out: who was written to, nobody for a test lead.
     """
-    if reason == QUALIFIED:
-        return qualified(conversation)
-    intake.need(conversation, reason)
+    if reason == QUALIFIED and not _is_qualified(conversation):
+        reason = "wants_meeting"  # the lead was told that somebody arranges one
+    if reason == QUALIFIED and (told := qualified(conversation)):
+        return told
+    _need(conversation, reason)
     return _tell_once(conversation, "handed_off", reason)
 
 
@@ -43,10 +45,20 @@ def qualified(conversation: Conversation) -> list[Person]:
     news = Qualification.objects.filter(conversation=conversation, is_qualified=True, told_at=None)
     if not news.update(told_at=timezone.now()):
         return []
-    if conversation.needs_person_since is None or conversation.needs_reason not in FIRST:
-        intake.need(conversation, QUALIFIED)
+    _need(conversation, QUALIFIED)
     conversation.told_since = None  # told by a mail of its own
     return _tell_once(conversation, "qualified", QUALIFIED)
+
+
+def _is_qualified(conversation: Conversation) -> bool:
+    return Qualification.objects.filter(conversation=conversation, is_qualified=True).exists()
+
+
+def _need(conversation: Conversation, reason: str) -> None:
+    """A person is needed; the news that the lead is qualified does not hide what they asked for."""
+    hides = reason == QUALIFIED and conversation.needs_person_since is not None
+    if not hides or conversation.needs_reason not in FIRST:
+        intake.need(conversation, reason)
 
 
 def _tell_once(conversation: Conversation, template: str, reason: str) -> list[Person]:

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from conversations import erasure, follow_ups, intake, lifecycle, pause, turns
+from conversations import erasure, follow_ups, intake, lifecycle, pause, tasks, turns
 from conversations.follow_ups import Rung, Stop
 from conversations.models import (
     AgentVersion,
@@ -25,6 +26,8 @@ from conversations.models import (
 )
 from orgs.context import in_org
 from orgs.models import Due, Later, Org, Person
+from orgs.models.queue import Claimed
+from sdr.lib import jobs
 from tests import fakes
 from tests.conversations.conftest import arrive, incoming, make_number, ours, send, the_conversation, turn
 
@@ -363,6 +366,22 @@ def test_another_orgs_look_alike_is_left_alone(number: Number, globex: Org) -> N
     with in_org(globex):
         assert not Message.objects.exists()
         assert Conversation.objects.get().follow_up_step == 0
+
+
+def test_late_work_looks_after_them(number: Number) -> None:
+    conversation = answered(number, minutes_ago=41)
+    tasks.follow_up(jobs.Work(row_of(follow_ups.KIND, conversation.pk), nobody, nobody))
+    assert followed_up() == [("queued", "")]
+    assert follow_ups.KIND in jobs.registry.kinds
+
+
+def row_of(kind: str, ref: int) -> Claimed:
+    now = timezone.now()
+    return Claimed(1, 1, kind, str(ref), uuid4(), 1, 1, now, now, {})
+
+
+async def nobody(*args: Any, **kwargs: Any) -> None:
+    raise AssertionError("a plain kind asks for no thread")
 
 
 # --- At once --------------------------------------------------------------------------------------------------------

@@ -121,8 +121,20 @@ def test_a_lead_who_is_not_qualified_is_not_told_of(number: Number) -> None:
     arrive(number, incoming("Oi"))
     assert qualify() == []
     make_qualified(is_qualified=False)
-    assert hand_off("qualified") == []
+    assert qualify() == []
     assert (letters(), the_conversation().needs_reason) == ([], "")
+
+
+def test_who_was_told_that_a_person_arranges_a_meeting_gets_one_in_any_case(number: Number) -> None:
+    arrive(number, incoming("Oi"))
+    hand_off("qualified")
+    assert (letters()[0], the_conversation().needs_reason) == (("handed_off", TEAM[0]), "wants_meeting")
+    make_qualified()
+    qualify()
+    Conversation.objects.update(needs_person_since=None, needs_reason="")  # somebody has looked
+    hand_off("qualified")
+    assert the_conversation().needs_reason == "qualified"
+    assert [kind for kind, _ in letters()] == ["handed_off"] * 6 + ["qualified"] * 3
 
 
 def test_a_test_lead_needs_somebody_and_writes_to_nobody(number: Number) -> None:

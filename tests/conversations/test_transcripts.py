@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.files.base import ContentFile
@@ -14,14 +15,16 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django.utils import timezone
 
-from conversations import erasure, invariants, media, replies, transcripts, turns
+from conversations import erasure, invariants, media, replies, tasks, transcripts, turns
 from conversations.models import AgentVersion, Contact, Conversation, MediaAsset, Message, ModelCall, Number
 from conversations.ports import ChatAddress, Decision, Media, MessageKind, ModelError, ModelUse, Revoke, Transcript
 from orgs.context import in_org
 from orgs.models import Due, Org, Person
+from orgs.models.queue import Claimed
+from sdr.lib import jobs
 from sdr.lib.errors import PortError
 from tests import fakes
-from tests.conversations.conftest import arrive, drive, incoming, make_number, ours, send, the_conversation, turn
+from tests.conversations.conftest import Hands, arrive, drive, incoming, make_number, ours, send, the_conversation, turn
 
 OGG = b"OggS" + b"\0" * 32
 USE = ModelUse(purpose="transcribe", model="ears", input_tokens=10, cost_usd=Decimal("0.002"))
@@ -168,6 +171,24 @@ def test_nobody_is_waited_for_where_nobody_transcribes(number: Number, settings:
     store(message)
     assert hearing(message) == ""
     assert not Due.objects.filter(kind="transcribe").exists()
+
+
+def test_late_work_hears_it(number: Number) -> None:
+    message = voice(number)
+    store(message)
+    Ears.script = [said("oi"), said("tarde")]
+    row = Claimed(1, 1, transcripts.KIND, str(message.pk), uuid4(), 1, 1, timezone.now(), timezone.now(), {})
+
+    async def work(hands: Hands) -> None:
+        async def in_org(org_id: int, function: Any, *args: Any, **kwargs: Any) -> Any:
+            return await hands.run(function, *args, **kwargs)
+
+        await tasks.transcribe(jobs.Work(row, in_org, in_org))
+
+    drive(work)
+    tasks.transcribe_died(jobs.Work(row, None, None), "too late to matter")  # type: ignore[arg-type]
+    assert hearing(message) == "heard"
+    assert jobs.registry.kinds[transcripts.KIND].on_dead is tasks.transcribe_died
 
 
 # --- Not heard ------------------------------------------------------------------------------------------------------
