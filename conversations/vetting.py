@@ -12,6 +12,7 @@ from conversations import guards
 from conversations.guards import Grounds, ToolResult, Violation
 from conversations.playbook import wording
 from conversations.playbook.dialogue import in_words
+from conversations.playbook.injection import sift
 from conversations.ports import Context, Decision, GuardNote, Wish
 
 HANDED_OFF = "guarded"  # why a person must look
@@ -79,7 +80,7 @@ def _quotable(context: Context) -> Iterator[str]:
     yield context.business
     yield context.disclosure
     for snippet in context.snippets:
-        yield f"{snippet.heading}\n{snippet.text}"
+        yield f"{snippet.heading}\n{sift(snippet.text).honest}"  # an order in a document supports nothing
     for offer in context.offers:
         yield " ".join(part for part in (offer.name, offer.description, offer.price, offer.conditions) if part)
     for texts in context.persona.questions.values():

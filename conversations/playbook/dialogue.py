@@ -11,6 +11,7 @@ from datetime import datetime
 
 from conversations import guards
 from conversations.playbook import wording
+from conversations.playbook.injection import sift
 from conversations.playbook.text import fold
 from conversations.ports import (
     AnswerFound,
@@ -209,7 +210,8 @@ class _Talk:
             return _joined(self.say("price_again") if was_told else "", prices), (), ""
         if reading.knows_answer and (reading.asks or reading.asks_price or reading.intent == "question"):
             snippet = next(snippet for snippet in self.context.snippets if snippet.answers)
-            return _quoted(snippet), (snippet.id,), ""
+            if quoted := _quoted(snippet):
+                return quoted, (snippet.id,), ""
         if reading.asks_price:
             if not self._has_said("price_later"):
                 return self.say("price_later"), (), "unknown_answer"
@@ -360,7 +362,8 @@ class _Talk:
         )
 
     def _name(self) -> str:
-        name = str(self.context.known.facts.get("name") or self.context.contact_name).split(" ")[0]
+        given = str(self.context.known.facts.get("name") or self.context.contact_name)
+        name = "" if sift(given).orders else given.split(" ")[0]
         return f", {name}" if name.isalpha() and len(name) <= NAME_CHARS else ""
 
     def _business(self) -> str:
@@ -404,7 +407,8 @@ def _joined(*parts: str) -> str:
 
 
 def _quoted(snippet: Snippet) -> str:
-    text = " ".join(snippet.text.split())
+    """A passage as it is told: orders to the machine in it are not passed on."""
+    text = " ".join(sift(snippet.text).honest.split())
     if len(text) <= QUOTED_CHARS:
         return text
     cut = text[:QUOTED_CHARS]

@@ -13,7 +13,7 @@ SAY: Mapping[str, Mapping[str, Sequence[str]]] = {
     "pt-br": {
         "hello": ("Oi{name}!", "Olá{name}!"),
         "disclosure": (
-            "Olá! Aqui fala a assistente virtual, {company}. Se preferir falar com uma pessoa, é só pedir.",
+            "Olá! Você está falando com a assistente virtual {company}. Se preferir falar com uma pessoa, é só pedir.",
         ),
         "welcome": (
             "Que bom que você escreveu! Me conta um pouco para eu te explicar direito.",
@@ -33,7 +33,7 @@ SAY: Mapping[str, Mapping[str, Sequence[str]]] = {
             "Imagino como isso atrapalha.",
             "É, isso cansa.",
             "Poxa, que chato.",
-            "Faz sentido incomodar.",
+            "Dá para entender o incômodo.",
         ),
         "ack_cost": ("Nossa, isso pesa.", "Entendo, não é pouca coisa.", "Poxa, imagino.", "É, acaba saindo caro."),
         "ack_payoff": (
@@ -58,8 +58,8 @@ SAY: Mapping[str, Mapping[str, Sequence[str]]] = {
             "Tudo bem, agradeço a sinceridade. Fico à disposição se mudar algo por aí.",
         ),
         "off_topic": (
-            "Por aqui consigo ajudar só com o que {business} oferece. Se for outro assunto, deixo anotado para a equipe.",
-            "Esse assunto foge do que eu cuido aqui, que é o que {business} oferece. Se quiser falar disso, sigo à disposição.",
+            "Por aqui consigo ajudar só com o que a gente oferece. Se for outro assunto, deixo anotado para a equipe.",
+            "Desse assunto eu não entendo, só do que a {business} faz. Se quiser falar disso, sigo por aqui.",
         ),
         "hostile": ("Desculpe se incomodei. Vou parar por aqui, e a equipe fica à disposição se precisar.",),
         "meeting": (
