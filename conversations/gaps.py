@@ -350,7 +350,7 @@ def settle_need(conversation_id: int) -> None:
         by_hand = said.filter(author=Message.Author.PERSON, state=Message.State.SENT).last()
         if theirs is None or by_hand is None or moment_of(by_hand) < moment_of(theirs):
             return
-        conversation.needs_person_since, conversation.needs_reason = None, ""
+        intake.no_longer_need(conversation)
         conversation.save(update_fields=["needs_person_since", "needs_reason"])
 
 

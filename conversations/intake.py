@@ -70,6 +70,7 @@ WITHDRAWN = frozenset(
         "not_sent_and_outdated",
     }
 )
+VERDICT_LATEST = timedelta(minutes=30)  # after its claim a person decides about a send whose outcome nobody knows
 REWIND_TURNS = 20  # looked back at
 NO_TURN = frozenset({MessageKind.STICKER, MessageKind.UNSUPPORTED})
 
@@ -252,7 +253,8 @@ def receive_own(
     apply_pending(message)
     if not old:
         take_over(conversation, person_id=None, source="phone")
-        conversation.needs_person_since, conversation.needs_reason, conversation.unread = None, "", 0
+        no_longer_need(conversation)
+        conversation.unread = 0
         conversation.save(update_fields=["needs_person_since", "needs_reason", "unread"])
     return message
 
@@ -620,7 +622,7 @@ def refresh_list_row(message: Message) -> None:
             fields.append("unread")
         waiting = theirs.filter(seq__gt=max(conversation.watermark, last_answered(conversation)), deleted_at=None)
         if conversation.needs_reason in WAITING and not waiting.exists():
-            conversation.needs_person_since, conversation.needs_reason = None, ""
+            no_longer_need(conversation)
             fields += ["needs_person_since", "needs_reason"]
     conversation.save(update_fields=fields)
 
@@ -749,7 +751,7 @@ def give_back(conversation: Conversation, *, person_id: int | None, source: str 
     if conversation.needs_reason in SETTLED:
         settle_need(conversation)
     else:
-        conversation.needs_person_since, conversation.needs_reason = None, ""
+        no_longer_need(conversation)
         conversation.save(update_fields=["needs_person_since", "needs_reason"])
     conversation.takeovers.filter(ended_at=None).update(ended_at=timezone.now(), ended_by=person_id)
     record(conversation, EventName.SESSION_GIVEN_BACK, person_id=person_id, source=source)
@@ -864,8 +866,26 @@ def settle_need(conversation: Conversation) -> None:
     waiting = UNSETTLED.get(conversation.needs_reason)
     if waiting is None or conversation.messages.filter(state__in=waiting).exists():
         return
-    conversation.needs_person_since, conversation.needs_reason = None, ""
+    no_longer_need(conversation)
     conversation.save(update_fields=["needs_person_since", "needs_reason"])
+
+
+def no_longer_need(conversation: Conversation) -> None:
+    """What a person was called for is over; they are still needed where only they can end a doubt. Not saved here.
+
+    The row has one reason, the latest, so an earlier one comes back when that is over.
+    """
+    if conversation.needs_person_since is not None and has_parked(conversation):
+        conversation.needs_reason = "unknown_send"
+        return
+    conversation.needs_person_since, conversation.needs_reason = None, ""
+
+
+def has_parked(conversation: Conversation) -> bool:
+    """Whether there is a send of which nobody knows the outcome, or tries to know it any more: a person decides."""
+    long_ago = timezone.now() - VERDICT_LATEST
+    values = [conversation.pk, Message.State.UNKNOWN.value, long_ago]
+    return rows.exists(Message, "t.conversation_id = %s AND t.state = %s AND t.claimed_at <= %s", values)
 
 
 # --- Open and closed ------------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ VERDICT_AFTER = CALL_TIMEOUT + timedelta(seconds=90)  # earliest "it was not sen
 FILE_CALL_TIMEOUT = timedelta(seconds=60)  # of the client, for a file: it is converted before the answer
 FILE_FRESH = timedelta(seconds=20)  # reading it from storage takes its time
 FILE_VERDICT_AFTER = FILE_FRESH + FILE_CALL_TIMEOUT + timedelta(seconds=90)
-VERDICT_LATEST = timedelta(minutes=30)  # then a person decides
+VERDICT_LATEST = intake.VERDICT_LATEST
 LOOK_EVERY = timedelta(seconds=15)
 ATTEMPTS = 5
 PAUSE = timedelta(seconds=10)
@@ -153,6 +153,7 @@ class Wait(StrEnum):
     HOURS = "waits_for_hours"
     PERSON = "waits_for_person"
     APPROVAL = "waits_for_approval"  # never stored: it becomes a draft
+    DOUBT = "waits_for_doubt"  # never stored: a person is called
 
 
 def next_parcel(conversation_id: int) -> Parcel | None:
@@ -177,14 +178,18 @@ def claim_next(conversation_id: int) -> Claim | None:
         call_person(conversation_id)
     if claimed is Wait.APPROVAL:
         make_drafts(conversation_id)
+    if claimed is Wait.DOUBT:
+        call_about_doubt(conversation_id)
     return claimed if isinstance(claimed, Claim) else None
 
 
 def claim_locked(conversation_id: int) -> Claim | Wait:
     """`claim_next` inside its transaction. Out: the claim, or what the message waits for."""
     conversation = lock_share(conversation_id)
-    if conversation is None or on_the_wire(conversation):
+    if conversation is None:
         return Wait.NOTHING
+    if on_the_wire(conversation):
+        return Wait.DOUBT if intake.has_parked(conversation) else Wait.NOTHING
     message = rows.first(
         Message, "WHERE t.conversation_id = %s AND t.state = %s ORDER BY t.seq LIMIT 1 FOR UPDATE",
         [conversation.pk, Message.State.QUEUED.value],
@@ -252,6 +257,15 @@ def call_person(conversation_id: int) -> None:
         waits = conversation.messages.filter(state=Message.State.QUEUED, failure=Wait.DAY).exists()
         if waits and conversation.needs_person_since is None:
             intake.need(conversation, "daily_cap")
+
+
+def call_about_doubt(conversation_id: int) -> None:
+    """Words wait behind a send of which only a person can say whether it went out: one must know, whoever forgot it."""
+    with transaction.atomic():
+        conversation = intake.locked(conversation_id)
+        waits = has_any(conversation, Message.State.QUEUED) and intake.has_parked(conversation)
+        if waits and conversation.needs_person_since is None:
+            intake.need(conversation, "unknown_send")
 
 
 def make_drafts(conversation_id: int) -> None:

@@ -482,7 +482,7 @@ def say(conversation: Conversation, turn: Turn, opened: Opened, decision: Decisi
         conversation.ai_in_a_row += 1
         fields.append("last_ai_at")
     if conversation.needs_reason in ANSWERED_BY_AI:
-        conversation.needs_person_since, conversation.needs_reason = None, ""
+        intake.no_longer_need(conversation)
         fields += ["needs_person_since", "needs_reason"]
     if decision.rating is not None:
         conversation.rating = decision.rating

@@ -53,7 +53,7 @@ PACES = {pace.name: pace for pace in (QUICK, PRODUCTS_OWN)}
 
 def set_waits(pace: Pace) -> None:
     """Give this process those waits. Raises AttributeError when the product has no such wait any more."""
-    from conversations import sending
+    from conversations import intake, sending
     from integrations.whatsapp import client
     from sdr.lib import jobs
     from sdr.lib.http import Timeout
@@ -63,6 +63,7 @@ def set_waits(pace: Pace) -> None:
     if pace is PRODUCTS_OWN:
         return
     change(sending, CALL_TIMEOUT=pace.call, FRESH=pace.fresh, VERDICT_AFTER=pace.verdict_after)
+    change(intake, VERDICT_LATEST=pace.verdict_latest)
     change(sending, VERDICT_LATEST=pace.verdict_latest, LOOK_EVERY=pace.look_every)
     change(sending, PAUSE=pace.pause, CLOSED_PAUSE=pace.closed_pause)
     seconds = pace.call.total_seconds()
