@@ -183,6 +183,7 @@ NEW_ORG_IP = Rule("new-org-ip", 20, timedelta(days=1), burst=10)
 NUMBER_ORG = Rule("number-org", 300, HOUR, burst=60)  # each may become calls to the org's server
 NEW_NUMBER_ORG = Rule("new-number-org", 60, HOUR, burst=20)
 SECRET_PERSON = Rule("secret-person", 60, HOUR, burst=20)  # looks at what proves that webhooks are authentic
+KNOWLEDGE_ORG = Rule("knowledge-org", 200, HOUR, burst=60)  # files and pages are read by processes of their own
 API_PERSON = Rule("api-person", 600, MINUTE, burst=120)
 API_IP = Rule("api-ip", 60, MINUTE, burst=30)
 
@@ -191,6 +192,7 @@ SIGNING_UP: tuple[Limit, ...] = ((SIGN_UP_IP, ip),)
 INVITING: tuple[Limit, ...] = ((INVITE_PERSON, person), (INVITE_ORG, org))
 CHANGING_NUMBER: tuple[Limit, ...] = ((NUMBER_ORG, org),)
 ADDING_NUMBER: tuple[Limit, ...] = ((NEW_NUMBER_ORG, org), *CHANGING_NUMBER)
+TEACHING: tuple[Limit, ...] = ((KNOWLEDGE_ORG, org),)
 SEEING_SECRET: tuple[Limit, ...] = ((SECRET_PERSON, person), *CHANGING_NUMBER)
 
 RATE_LIMITS: dict[str, tuple[Limit, ...]] = {
@@ -218,6 +220,11 @@ RATE_LIMITS: dict[str, tuple[Limit, ...]] = {
     "orgs:invitation_resend": INVITING,
     "orgs:invitation": ((INVITATION_IP, ip),),
     "orgs:invitation_signup": ((INVITATION_IP, ip), *SIGNING_UP),
+    "knowledge:new": TEACHING,
+    "knowledge:edit": TEACHING,
+    "knowledge:reading": TEACHING,
+    "knowledge:product_new": TEACHING,
+    "knowledge:product": TEACHING,
     "numbers:new": ADDING_NUMBER,
     "numbers:new_at_server": ADDING_NUMBER,
     "numbers:new_address": ADDING_NUMBER,

@@ -33,7 +33,7 @@ class Document(models.Model):
     size = models.PositiveBigIntegerField(default=0)
     digest = models.CharField(max_length=64, default="", blank=True)  # of the text the passages were cut from
     state = models.CharField(max_length=8, choices=State.choices, default=State.READING)
-    failure = models.CharField(max_length=200, default="", blank=True)  # in words a person understands
+    failure = models.CharField(max_length=200, default="", blank=True)  # a code of documents.shapes.Failure
     is_active = models.BooleanField(default=True)
     created_by = models.BigIntegerField(null=True)
     created_at = models.DateTimeField(default=timezone.now)

@@ -10,6 +10,7 @@ from django.test import Client
 from conversations.models import Document, Passage, Product
 from orgs.context import in_org
 from orgs.models import AuditEntry, Due, Org, Person
+from orgs.ratelimit import KNOWLEDGE_ORG
 
 SignIn = Callable[[Person], Client]
 HOURS = {"title": "Que horas vocês abrem?", "text": "Abrimos às 9h, de segunda a sábado.", "language": "pt-br",
@@ -17,6 +18,17 @@ HOURS = {"title": "Que horas vocês abrem?", "text": "Abrimos às 9h, de segunda
 PLAN = {"name": "Plano Essencial", "description": "Para casas", "price": "297", "currency": "BRL", "unit": "mês",
         "may_quote": "on", "is_active": "on"}  # fmt: skip
 BASE = "/o/acme/knowledge/"
+
+
+@pytest.fixture
+def sign_in(sign_in: SignIn) -> SignIn:
+    """A browser of somebody who reads English."""
+
+    def make(person: Person) -> Client:
+        Person.objects.filter(pk=person.pk).update(language="en")
+        return sign_in(person)
+
+    return make
 
 
 def test_it_knows_a_question_at_once_and_says_so(in_acme: Org, ana: Person, sign_in: SignIn) -> None:
@@ -141,3 +153,12 @@ def test_it_hides_what_the_other_org_knows(acme: Org, globex: Org, ana: Person, 
         assert not Document.objects.exists()
     assert sign_in(carla).get(BASE).status_code == 404
     assert HOURS["text"] not in sign_in(carla).get("/o/globex/knowledge/", {"q": HOURS["title"]}).content.decode()
+
+
+def test_it_bounds_how_often_an_org_lets_documents_be_read(in_acme: Org, ana: Person, sign_in: SignIn) -> None:
+    client = sign_in(ana)
+    client.post(f"{BASE}new/faq/", HOURS)
+    path = f"{BASE}{Document.objects.get().pk}/reading/"
+    answers = [client.post(path).status_code for _ in range(KNOWLEDGE_ORG.burst + 30)]
+    assert answers[0] == 302
+    assert answers[-1] == 429
