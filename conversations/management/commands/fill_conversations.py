@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Max, Model
 
 from conversations.models import Contact, Conversation, Message, Number, Qualification
@@ -38,6 +38,7 @@ SAYINGS = (
 )
 MOST_BEHIND_DAYS = 90
 PHONES = 5511900000000
+ROWS_AT_ONCE = 20_000
 
 
 class Command(BaseCommand):
@@ -65,47 +66,47 @@ def fill(conversations: int, messages: int) -> None:
     """Add that many to the org that is entered. Raises ValueError unless each conversation gets a message."""
     if not 0 < conversations <= messages:
         raise ValueError("Each conversation needs a message.")
-    with transaction.atomic():
-        number = Number.objects.filter(removed_at=None).order_by("pk").first() or Number.objects.create(
-            name="Vendas", phone="5511988880000", state=LinkState.OPEN
-        )
-        contact, conversation = (model.objects.aggregate(at=Max("pk"))["at"] or 0 for model in (Contact, Conversation))
-        name = f"{pick(FIRST_NAMES, 'g * 7')} || ' ' || {pick(LAST_NAMES, 'g / 26 * 11 + g')}"
-        folded = f"translate(lower({name}), 'áàâãéêíóôõúç', 'aaaaeeiooouc')"
-        insert(Contact(), conversations, {
-            "id": f"{contact} + g", "name": name, "name_folded": folded, "phone": f"({PHONES} + {contact} + g)::text",
-        })  # fmt: skip
-        each = messages // conversations
-        at = f"now() - {MOST_BEHIND_DAYS} * interval '1 day' * power(g::float / {conversations}, 2)"
-        insert(Conversation(number=number), conversations, {
-            "id": f"{conversation} + g", "contact_id": f"{contact} + g",
-            "reply_jid": f"({PHONES} + {contact} + g)::text || '@s.whatsapp.net'",
-            "owner": "CASE WHEN g % 9 = 0 THEN 'person' WHEN g % 50 = 1 THEN 'nobody' ELSE 'ai' END",
-            "owner_person_id": "CASE WHEN g % 9 = 0 THEN 1 + g % 5 END",
-            "lifecycle": "CASE WHEN g % 3 = 0 THEN 'open' WHEN g % 3 = 1 AND g % 7 > 1 THEN 'closed'"
-                         " WHEN g % 29 = 0 THEN 'snoozed' ELSE 'waiting_lead' END",
-            "snoozed_until": "CASE WHEN g % 3 > 0 AND g % 29 = 0 THEN now() + interval '1 day' END",
-            "needs_person_since": f"CASE WHEN g % 3 = 0 AND g % 21 = 0 THEN {at} END",
-            "needs_reason": "CASE WHEN g % 3 = 0 AND g % 21 = 0 THEN 'lead_waiting' ELSE '' END",
-            "seq": str(each), "watermark": str(each), "last_message_at": at, "created_at": at, "last_lead_at": at,
-            "first_lead_at": f"{at} - interval '1 day'", "preview": saying(f"(g * {each} + {each})"),
-            "preview_author": "'lead'", "unread": "CASE WHEN g % 5 = 0 THEN 1 + g % 3 ELSE 0 END",
-        })  # fmt: skip
-        insert(Qualification(conversation_id=0), conversations, {
-            "conversation_id": f"{conversation} + g", "score": "g * 37 % 101",
-            "stage": pick("situation,problem,implication,need_payoff,qualified", "g"),
-        })  # fmt: skip
-        in_talk = f"1 + (g - 1) % {each}"
-        talk = f"LEAST({conversations}, 1 + (g - 1) / {each})"
-        insert(Message(number=number), conversations * each, {
-            "conversation_id": f"{conversation} + {talk}", "seq": in_talk,
-            "author": f"CASE WHEN ({in_talk}) % 2 = 1 THEN 'lead' ELSE 'ai' END",
-            "state": f"CASE WHEN ({in_talk}) % 2 = 1 THEN 'received' ELSE 'sent' END",
-            "provider_id": f"'FILL-{conversation}-' || g", "text": f"{saying('g')} || ' pedido' || g",
-            "sent_at": f"now() - {MOST_BEHIND_DAYS} * interval '1 day' * power(({talk})::float / {conversations}, 2)"
-                       f" - ({each} - ({in_talk})) * interval '7 minutes'",
-        })  # fmt: skip
+    number = Number.objects.filter(removed_at=None).order_by("pk").first() or Number.objects.create(
+        name="Vendas", phone="5511988880000", state=LinkState.OPEN
+    )
+    contact, conversation = (model.objects.aggregate(at=Max("pk"))["at"] or 0 for model in (Contact, Conversation))
+    name = f"{pick(FIRST_NAMES, 'g * 7')} || ' ' || {pick(LAST_NAMES, 'g / 26 * 11 + g')}"
+    folded = f"translate(lower({name}), 'áàâãéêíóôõúç', 'aaaaeeiooouc')"
+    insert(Contact(), conversations, {
+        "id": f"{contact} + g", "name": name, "name_folded": folded, "phone": f"({PHONES} + {contact} + g)::text",
+    })  # fmt: skip
+    each = messages // conversations
+    at = f"now() - {MOST_BEHIND_DAYS} * interval '1 day' * power(g::float / {conversations}, 2)"
+    insert(Conversation(number=number), conversations, {
+        "id": f"{conversation} + g", "contact_id": f"{contact} + g",
+        "reply_jid": f"({PHONES} + {contact} + g)::text || '@s.whatsapp.net'",
+        "owner": "CASE WHEN g % 9 = 0 THEN 'person' WHEN g % 50 = 1 THEN 'nobody' ELSE 'ai' END",
+        "owner_person_id": "CASE WHEN g % 9 = 0 THEN 1 + g % 5 END",
+        "lifecycle": "CASE WHEN g % 3 = 0 THEN 'open' WHEN g % 3 = 1 AND g % 7 > 1 THEN 'closed'"
+                     " WHEN g % 29 = 0 THEN 'snoozed' ELSE 'waiting_lead' END",
+        "snoozed_until": "CASE WHEN g % 3 > 0 AND g % 29 = 0 THEN now() + interval '1 day' END",
+        "needs_person_since": f"CASE WHEN g % 3 = 0 AND g % 21 = 0 THEN {at} END",
+        "needs_reason": "CASE WHEN g % 3 = 0 AND g % 21 = 0 THEN 'lead_waiting' ELSE '' END",
+        "seq": str(each), "watermark": str(each), "last_message_at": at, "created_at": at, "last_lead_at": at,
+        "first_lead_at": f"{at} - interval '1 day'", "preview": saying(f"(g * {each} + {each})"),
+        "preview_author": "'lead'", "unread": "CASE WHEN g % 5 = 0 THEN 1 + g % 3 ELSE 0 END",
+    })  # fmt: skip
+    insert(Qualification(conversation_id=0), conversations, {
+        "conversation_id": f"{conversation} + g", "score": "g * 37 % 101",
+        "stage": pick("situation,problem,implication,need_payoff,qualified", "g"),
+    })  # fmt: skip
+    in_talk = f"1 + (g - 1) % {each}"
+    talk = f"LEAST({conversations}, 1 + (g - 1) / {each})"
+    insert(Message(number=number), conversations * each, {
+        "conversation_id": f"{conversation} + {talk}", "seq": in_talk,
+        "author": f"CASE WHEN ({in_talk}) % 2 = 1 THEN 'lead' ELSE 'ai' END",
+        "state": f"CASE WHEN ({in_talk}) % 2 = 1 THEN 'received' ELSE 'sent' END",
+        "provider_id": f"'FILL-{conversation}-' || g", "text": f"{saying('g')} || ' pedido' || g",
+        "sent_at": f"now() - {MOST_BEHIND_DAYS} * interval '1 day' * power(({talk})::float / {conversations}, 2)"
+                   f" - ({each} - ({in_talk})) * interval '7 minutes'",
+    })  # fmt: skip
     with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")  # reading a million rows takes as long as it takes
         cursor.execute("VACUUM (ANALYZE) " + ", ".join(
             model._meta.db_table for model in (Contact, Conversation, Message, Qualification)
         ))  # fmt: skip
@@ -136,13 +137,14 @@ def insert(template: Model, count: int, columns: Mapping[str, str]) -> None:
             parts.append("%s")
             values.append(one.get_db_prep_save(one.pre_save(template, add=True), connection))
     table = template._meta.db_table
+    sql = (
+        f"INSERT INTO {table} ({', '.join(names)})"  # noqa: S608  # made of our own columns and constants
+        f" SELECT {', '.join(part if part == '%s' else part.replace('%', '%%') for part in parts)}"
+        " FROM generate_series(%s, %s) AS g"
+    )
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table} ({', '.join(names)})"  # noqa: S608  # made of our own columns and constants
-            f" SELECT {', '.join(part if part == '%s' else part.replace('%', '%%') for part in parts)}"
-            f" FROM generate_series(1, {count:d}) AS g",
-            values,
-        )
+        for start in range(1, count + 1, ROWS_AT_ONCE):
+            cursor.execute(sql, [*values, start, min(count, start + ROWS_AT_ONCE - 1)])
         cursor.execute(
             f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))"  # noqa: S608
         )
