@@ -33,6 +33,21 @@ def test_it_repeats_no_five_words_of_the_evaluation_files_in_what_is_drawn() -> 
     assert [e.text for e in drawn for run in (*corpus.runs(e.text), *corpus.runs(e.question)) if run in known] == []
 
 
+def test_it_repeats_no_five_words_of_the_evaluation_files_in_the_lines_it_learns_from() -> None:
+    known = corpus.known_runs()
+    paths = sorted(corpus.LINES.glob("*.jsonl"))
+    rows = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
+    assert len(rows) > 2_000
+    copied = [
+        row["text"]
+        for row in rows
+        for text in (row["text"], row["context_question"] or "")
+        for run in corpus.runs(text)
+        if run in known
+    ]
+    assert copied == []
+
+
 def test_it_would_notice_a_copy() -> None:
     known = corpus.known_runs()
     texts = [json.loads(line)["text"] for line in (corpus.EVALS / "consent.jsonl").read_text("utf-8").splitlines()]
