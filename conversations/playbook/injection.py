@@ -64,6 +64,7 @@ PATTERNS = [
         r"\b(?:conceda|concede|grant|aplique|apply|aplica|libere|libera|crie|create|crea|gere|generate|genera)\b(?:\W+\w+){0,4}?\W+(?:100 ?%|cupom|coupon|cupon|desconto de \d+|discount of \d+|descuento de \d+)",
         r"\b(?:orcamento|budget|presupuesto|verba|decisor|decision maker)\b\W+(?:\w+\W+){0,2}?(?:ilimitad[oa]|unlimited|infinit[oa]|confirmad[oa]|de \d+ milh\w+|=)",
         r"\b(?:pule|pula|skip|salta|omite)\s+(?:as |the |las )?(?:perguntas|questions|preguntas|qualifica\w*|etapas|stages)\b",
+        r"\b(?:pass[ae]|mud[ae]|remarc\w+|cancel\w*|desmarc\w+|move|cambi[ae]\w*|troc\w+)\s+(?:(?:o|a|el|la)\s+(?:dela|dele|de (?:ella|el)|suy[oa])|(?:her|his|their)\s+(?:slot|appointment|meeting|booking))\b",
         r"\b(?:complete|completa|continue|termine)\s+(?:a |the |la )?(?:frase|sentence|oracion|texto|text)\b",
     )
 ]
