@@ -27,6 +27,7 @@ from tests import fakes
 from tests.conversations.conftest import Hands, arrive, drive, incoming, make_number, ours, send, the_conversation, turn
 
 OGG = b"OggS" + b"\0" * 32
+LATE = 660.0  # seconds: longer than a turn waits, and no reason yet to call a person
 USE = ModelUse(purpose="transcribe", model="ears", input_tokens=10, cost_usd=Decimal("0.002"))
 TURN = "tests.conversations.test_transcripts"
 
@@ -49,9 +50,10 @@ class Ears:
 
 
 @pytest.fixture(autouse=True)
-def ears(settings: Any, tmp_path: Any) -> Iterator[type[Ears]]:
+def ears(settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Ears]]:
     settings.MEDIA_ROOT = str(tmp_path)
     settings.SDR_TRANSCRIBER = f"{TURN}.Ears"
+    monkeypatch.setattr(transcripts, "WAIT", timedelta(minutes=10))  # however slow this machine is
     Ears.script, Ears.during, Ears.heard = [], None, []
     yield Ears
 
@@ -131,7 +133,7 @@ def test_what_it_cost_is_in_the_ledger(number: Number) -> None:
 
 
 def test_the_wait_has_an_end(number: Number) -> None:
-    message = voice(number, ago=21)
+    message = voice(number, ago=LATE)
     store(message)
     turn(the_conversation())
     assert ours() == [("queued", "ok")]
@@ -139,7 +141,7 @@ def test_the_wait_has_an_end(number: Number) -> None:
 
 
 def test_newer_words_do_not_push_the_wait(number: Number) -> None:
-    voice(number, ago=21)
+    voice(number, ago=LATE)
     arrive(number, incoming("alô?"))
     turn(the_conversation())
     assert ours() == [("queued", "ok")]
@@ -286,7 +288,7 @@ def test_what_the_ai_does_not_answer_is_not_transcribed(number: Number, fields: 
 # --- Late -----------------------------------------------------------------------------------------------------------
 def unheard_answer(number: Number) -> Message:
     """A voice note that was answered before it was heard."""
-    message = voice(number, ago=30)
+    message = voice(number, ago=LATE)
     store(message)
     fakes.FakeBrain.script = ["Não ouvi ainda. Pode escrever?"]
     turn(the_conversation())
@@ -344,7 +346,7 @@ def test_a_draft_that_waits_is_withdrawn_for_the_words(number: Number) -> None:
 
 
 def test_words_that_come_while_it_is_thought_over_supersede_the_draft(number: Number) -> None:
-    message = voice(number, ago=30)
+    message = voice(number, ago=LATE)
     store(message)
     opened = turns.open_turn(the_conversation().pk)
     assert opened is not None
@@ -457,7 +459,7 @@ class RealHands:
 
 def test_two_who_hear_at_once_write_once_and_pay_twice(acme_number: tuple[Org, Number]) -> None:
     acme, number = acme_number
-    message = voice(number, ago=30)
+    message = voice(number, ago=LATE)
     store(message)
     turn(the_conversation())
     send(the_conversation())
@@ -495,7 +497,7 @@ def test_a_lost_lease_writes_nothing_over_what_was_written(number: Number) -> No
 
 def test_a_turn_and_the_words_at_once_end_with_the_words_answered(acme_number: tuple[Org, Number]) -> None:
     acme, number = acme_number
-    message = voice(number, ago=30)
+    message = voice(number, ago=LATE)
     store(message)
     pk = the_conversation().pk
     start = threading.Barrier(2)
