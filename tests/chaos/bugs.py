@@ -4,6 +4,7 @@ Each takes exactly one protection out of the product's own code and leaves the r
 violation (`truth.Kind`) of which at least one must be found for the mistake to count as caught.
 """
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -41,14 +42,17 @@ def epoch_without_lock() -> None:
     """Owner and epoch are compared, and then the message is claimed, with nobody kept from changing them between."""
     from django.db.models import QuerySet
 
-    from conversations import sending
+    from conversations import rows, sending
     from conversations.models import Conversation
 
-    careful, lock = sending.claim_next, QuerySet.select_for_update
+    careful, lock, fetch = sending.claim_next, QuerySet.select_for_update, rows.fetch
     here = threading.local()
 
-    def without_lock(rows: Any, *args: Any, **kwargs: Any) -> Any:
-        return rows.all() if getattr(here, "claims", False) else lock(rows, *args, **kwargs)
+    def fetch_without_lock(model: Any, tail: str, values: Any) -> Any:
+        return fetch(model, LOCK.sub("", tail) if getattr(here, "claims", False) else tail, values)
+
+    def without_lock(query: Any, *args: Any, **kwargs: Any) -> Any:
+        return query.all() if getattr(here, "claims", False) else lock(query, *args, **kwargs)
 
     def careless(conversation_id: int) -> sending.Claim | None:
         here.claims = True
@@ -59,6 +63,7 @@ def epoch_without_lock() -> None:
 
     sending.lock_share = lambda conversation_id: Conversation.objects.filter(pk=conversation_id).first()
     QuerySet.select_for_update = without_lock  # type: ignore[method-assign,assignment]
+    rows.fetch = fetch_without_lock
     sending.claim_next = careless
 
 
@@ -107,6 +112,7 @@ def watermark_by_timestamp() -> None:
     turns.newest_unanswered = careless
 
 
+LOCK = re.compile(r"\bFOR (NO KEY UPDATE|UPDATE|SHARE)\b")
 CLAIMING = (f"{BEFORE} inside may_leave", f"{AFTER} inside may_leave")
 EARLY = timedelta(seconds=1)
 NEVER_ANSWERED = frozenset({Kind.UNANSWERED, f"{INVARIANT} unanswered_without_turn"})
