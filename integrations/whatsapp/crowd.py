@@ -292,6 +292,8 @@ def finish(call: Call) -> None:
         talk.is_qualified = verdict is not None and verdict.is_qualified
         talk.score = verdict.score if verdict else 0
         talk.is_opted_out = conversation.contact.opted_out_at is not None
+        agent = AgentVersion.objects.get(state=AgentVersion.State.PUBLISHED)
+        talk.back = " ".join(hour for day in agent.hours for hour in day)
         talk.guarded = [
             f"{note['kind']}: {note['text']}"
             for notes in conversation.turns.values_list("guards", flat=True)
