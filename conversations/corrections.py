@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from conversations import evidence, intake, settings_of
+from conversations import evidence, follow_ups, intake, settings_of
 from conversations.models import Answer, Contact, Conversation, Fact, FactKey, Signal
 from conversations.qualification import SignalKey
 from orgs import audit
@@ -59,6 +59,14 @@ def strike(
         finish(ours, f"{row._meta.model_name}:{row.pk}", person, request)
 
 
+@transaction.atomic
+def stop_follow_ups(conversation: Conversation, person: Person, *, request: HttpRequest | None = None) -> None:
+    """No further follow-up until the lead has written again; what waits to leave is withdrawn."""
+    ours = locked(conversation)
+    if follow_ups.skip(ours):
+        note(ours, "follow_ups", person, request)
+
+
 def value_of(key: FactKey, text: str) -> str | int | bool | None:
     """What a person typed as a fact's value; None when it was emptied. Raises Refused with what is wrong."""
     text = " ".join(text.replace("\x00", "").split())[: evidence.LONGEST_VALUE_CHARS]
@@ -99,8 +107,13 @@ def locked(conversation: Conversation) -> Conversation:
 
 
 def finish(conversation: Conversation, target: str, person: Person, request: HttpRequest | None) -> None:
-    """Judge the lead anew, and note who changed what: never the lead's words."""
+    """Judge the lead anew, and note who changed what."""
     evidence.requalify(conversation, settings_of.number(conversation.number))
+    note(conversation, target, person, request)
+
+
+def note(conversation: Conversation, target: str, person: Person, request: HttpRequest | None) -> None:
+    """Who changed what, for the audit: never the lead's words."""
     org = cast(Org, connection.tenant)  # type: ignore[attr-defined]  # django-tenants' wrapper has it
     audit.record(
         audit.Action.LEAD_CORRECTED, request=request, org=org, person=person,

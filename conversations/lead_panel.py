@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from conversations import evidence, settings_of, wording
+from conversations import evidence, follow_ups, settings_of, wording
 from conversations.models import Answer, Conversation, Event, Fact, FactKey, Qualification, Signal
 from conversations.models.evidence import Receipt
 from conversations.qualification import ANSWERS_NEEDED, STAGE_POINTS, STAGES, SignalKey, judge
@@ -97,6 +97,7 @@ class Panel:
     source: Mapping[str, str]
     activities: tuple[Activity, ...]
     rating: int | None
+    next_follow_up: datetime | None
 
 
 def of(conversation: Conversation, me: Person) -> Panel:
@@ -164,6 +165,7 @@ def of(conversation: Conversation, me: Person) -> Panel:
         source={key: str(value) for key, value in conversation.contact.referral.items() if value},
         activities=tuple(_activity(event, people, me) for event in events),
         rating=conversation.rating,
+        next_follow_up=follow_ups.upcoming(conversation, conversation.contact, conversation.number, agent),
     )
 
 

@@ -38,6 +38,7 @@ urlpatterns = [
     path("<int:pk>/takeover/", takeover.create, name="takeover"),
     path("<int:pk>/takeover/end/", takeover.end, name="takeover_end"),
     path("<int:pk>/turns/<int:turn>/", trace.show, name="trace"),
+    path("<int:pk>/follow-ups/end/", evidence.stop_follow_ups, name="follow_ups_end"),
     path("<int:pk>/facts/<str:key>/", evidence.fact, name="fact"),
     path("<int:pk>/signals/<str:key>/", evidence.signal, name="signal"),
     path("<int:pk>/answers/<int:row>/end/", evidence.strike, name="answer_end"),

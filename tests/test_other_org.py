@@ -342,6 +342,7 @@ PAGES: dict[str, Page] = {
     "o/<slug:slug>/inbox/<int:pk>/turns/<int:turn>/": Page(
         {404}, {405}, Role.VIEWER, args=lambda world, slug: {**row_pk(world, slug), "turn": 999}
     ),
+    "o/<slug:slug>/inbox/<int:pk>/follow-ups/end/": Page({405}, {302}, Role.SDR, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/facts/<str:key>/": Page(
         {405},
         {302},

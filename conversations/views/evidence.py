@@ -59,6 +59,15 @@ def strike(request: OrgRequest, pk: int, row: int) -> HttpResponseBase:
     return answer(request, pk)
 
 
+@require_role(Role.SDR)
+@require_POST
+def stop_follow_ups(request: OrgRequest, pk: int) -> HttpResponseBase:
+    """A silent lead is not written to again by itself."""
+    corrections.stop_follow_ups(get_conversation(request, pk), request.user, request=request)
+    messages.success(request, _("No further follow-up until the lead writes again."))
+    return answer(request, pk)
+
+
 def answer(request: OrgRequest, pk: int, *, error: str = "", wrong: str = "", typed: str = "") -> HttpResponseBase:
     """The panel for htmx, 422 with the error beside its field; otherwise the whole page, or back to it."""
     conversation = get_conversation(request, pk)

@@ -9,7 +9,7 @@ from conversations import turns
 from conversations.models import Answer, Fact, Message, Number, Qualification, Signal
 from conversations.ports import AnswerFound, Decision, FactFound, SignalFound
 from orgs.models import AuditEntry, Person
-from tests.conversations.conftest import arrive, incoming, the_conversation
+from tests.conversations.conftest import arrive, incoming, send, the_conversation
 
 SignIn = Callable[[Person], Client]
 
@@ -39,7 +39,7 @@ def test_each_point_leads_to_the_leads_words(learnt: Message, sign_in: SignIn, v
     assert f'data-message="message-{learnt.pk}">“usamos caderno”' in page
     assert f'data-message="message-{learnt.pk}">“somos 8”' in page
     assert f'id="message-{learnt.pk}"' in page
-    assert "AI, 90 % sure" in page
+    assert "IA, 90 % de certeza" in page
     assert "/facts/" not in page  # a viewer changes nothing
 
 
@@ -109,7 +109,16 @@ def test_a_viewer_and_an_unknown_row_change_nothing(
 def test_the_trace_says_what_a_turn_was_decided_on(learnt: Message, sign_in: SignIn, vera: Person) -> None:
     turn = the_conversation().turns.get()
     page = sign_in(vera).get(address(f"turns/{turn.pk}/")).content.decode()
-    for words in ("E o que atrapalha?", "usamos caderno", "1 message", "US$ 0"):
+    for words in ("E o que atrapalha?", "usamos caderno", "1 mensagem", "US$ 0"):
         assert words in page
     assert f"turns/{turn.pk}/" in sign_in(vera).get(address()).content.decode()
     assert sign_in(vera).get(address("turns/999999/")).status_code == 404
+
+
+def test_follow_ups_are_stopped_by_a_person(learnt: Message, sign_in: SignIn, beto: Person) -> None:
+    send(the_conversation())
+    page = sign_in(beto).get(address()).content.decode()
+    assert "follow-ups-end" in page
+    assert sign_in(beto).post(address("follow-ups/end/")).status_code == 302
+    assert "follow-ups-end" not in sign_in(beto).get(address()).content.decode()
+    assert AuditEntry.objects.get(action="lead.corrected").data == {"what": "follow_ups"}
