@@ -95,21 +95,28 @@ def watermark_by_timestamp() -> None:
     from conversations import turns
     from conversations.models import Conversation, Message
 
-    careful = turns.newest_unanswered
+    owed, unanswered = turns.newest_owed, turns.newest_unanswered
 
-    def careless(conversation: Conversation) -> int | None:
+    def seems_answered(conversation: Conversation, newest: Message) -> bool:
         answered = (
             conversation.messages.filter(author=Message.Author.LEAD, seq__lte=conversation.watermark)
             .order_by("-sent_at")
             .first()
         )
-        up_to = careful(conversation)
-        if answered is None or up_to is None:
-            return up_to
-        newest = conversation.messages.get(seq=up_to)
-        return up_to if newest.sent_at and answered.sent_at and newest.sent_at >= answered.sent_at else None
+        return answered is not None and not (newest.sent_at and answered.sent_at and newest.sent_at >= answered.sent_at)
 
-    turns.newest_unanswered = careless
+    def careless_owed(conversation: Conversation) -> Message | None:
+        newest = owed(conversation)
+        return None if newest is None or seems_answered(conversation, newest) else newest
+
+    def careless_unanswered(conversation: Conversation) -> int | None:
+        up_to = unanswered(conversation)
+        if up_to is None or seems_answered(conversation, conversation.messages.get(seq=up_to)):
+            return None
+        return up_to
+
+    turns.newest_owed = careless_owed
+    turns.newest_unanswered = careless_unanswered
 
 
 LOCK = re.compile(r"\bFOR (NO KEY UPDATE|UPDATE|SHARE)\b")
