@@ -55,7 +55,7 @@ WANTS_TO_KNOW = re.compile(
 )
 GENERAL_WORDS = 14  # what is longer asks for something of its own
 DONT_KNOW = re.compile(
-    r"\W*(?:(?:ih|ah|hm+|bom|olha|well|pues|eh|honestly|sinceramente)\W+)?(?:(?:eu )?(?:nao|n|nn) (?:sei|faco ideia|tenho ideia|saberia|lembro)|sei la|"
+    r"\W*(?:(?:ih|ah|hm+|bom|olha|well|pues|eh|honestly|sinceramente)\W+)?(?:sei nao\b|(?:eu )?(?:nao|n|nn) (?:sei|faco ideia|tenho ideia|saberia|lembro)|sei la|"
     r"(?:nao )?faco ideia|(?:eu )?nunca (?:parei|pensei|lo pense|medi|contei)|sem ideia|dificil (?:dizer|saber|decir)|no (?:se\b|sabria|tengo idea|idea)|ni idea|"
     r"(?:i )?(?:don't|dont|do not) know|dunno|not sure|hard to (?:say|tell)|no clue|(?:i've )?never thought|i have no idea|i'm not sure)"
 )
@@ -63,6 +63,10 @@ FILLER = re.compile(
     r"\W*(?:(?:e |eh |ah |ok |sim |yes |si )?(?:isso|isso mesmo|isso ai|eso|eso mismo|that's it|that's right|sim|nao|n|s|yes|no|si|yep|nope|ok|okay|k|blz|beleza|certo|"
     r"claro|sure|mais ou menos(?: isso)?|mas o menos|more or less|pretty much|talvez|maybe|quizas?|acho que (?:sim|nao|e por ai)|por ai(?: va)?|por ahi va|"
     r"(?:do jeito que|como te|like i|como eu) (?:falei|dije|said|disse)|oi+|ola|hi|hello|hola|bom dia|boa (?:tarde|noite)|buen dia|buenas(?: tardes)?|kk+|rs+|haha+))\W*"
+)
+THANKS = re.compile(
+    r"\b(?:obrigad\w*|brigad\w*|obg|valeu|vlw|grat[oa]|agradec\w*|gracias|thank\w*|thx|cheers|appreciate\w*|combinado|perfeito|perfecto|perfect|show|"
+    r"beleza|blz|otimo|great|genial|listo|ok|okay|fechado|aguardo)\b"
 )
 LONGEST_ANSWER_CHARS = 300
 TAKEN_FOR_GRANTED = 0.5  # confidence in an answer only because it answers our question
@@ -107,8 +111,11 @@ def read(context: Context) -> Reading:
     asks_price = _asks_price(folded, understood.intent)
     dont_know = bool(DONT_KNOW.match(folded)) and not understood.answers
     finds = tuple(_finds(understood, lines, context.known.answers))
+    intent = str(understood.intent)
+    if intent == "thanks" and dialogue.pending(context) and not THANKS.search(folded):
+        intent = "answer"  # who was asked and does not thank in so many words answers
     reading = Reading(
-        intent=understood.intent,
+        intent=intent,
         language=LANGUAGE_OF.get(understood.language, context.language) if text.strip() else context.language,
         finds=finds,
         opt_out=_certain(understood.opt_out) if question or LEAVING.search(folded) else False,

@@ -363,7 +363,7 @@ class _Talk:
 
     def _name(self) -> str:
         given = str(self.context.known.facts.get("name") or self.context.contact_name)
-        name = "" if sift(given).orders else given.split(" ")[0]
+        name = "" if sift(given).orders else given.split(" ", maxsplit=1)[0]
         return f", {name}" if name.isalpha() and len(name) <= NAME_CHARS else ""
 
     def _business(self) -> str:

@@ -27,7 +27,7 @@ SAY: Mapping[str, Mapping[str, Sequence[str]]] = {
             "Certo, a equipe recebe isso junto com o que você já contou.",
         ),
         "waiting": ("Combinado! Se surgir algo, me chama aqui.", "Fechado! Estou por aqui se precisar."),
-        "ack": ("Entendi.", "Certo.", "Ah, sim.", "Legal.", "Beleza.", "Entendido."),
+        "ack": ("Entendi.", "Certo.", "Ah, sim.", "Tá.", "Entendido."),
         "ack_problem": (
             "Puxa, entendo.",
             "Imagino como isso atrapalha.",
@@ -86,7 +86,7 @@ SAY: Mapping[str, Mapping[str, Sequence[str]]] = {
         "price_again": ("Os valores são estes:", "Sim, fica assim:"),
         "price_team": (
             "Entendo querer o valor logo. Já deixei pedido para a equipe te passar por aqui{back}.",
-            "Justo. Quem passa o valor é a equipe, e ela já sabe que você pediu{back}.",
+            "Justo. Quem passa o valor é a equipe, e ela já sabe que você pediu.",
         ),
     },
     "en": {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conversations.playbook import dialogue, wording
+from conversations.playbook import brain, dialogue, wording
 from conversations.playbook.dialogue import Reading
 from conversations.ports import (
     AnswerFound,
@@ -16,6 +16,7 @@ from conversations.ports import (
     Known,
     KnownAnswer,
     Line,
+    Offer,
     Persona,
     Snippet,
     Wish,
@@ -174,3 +175,65 @@ def test_a_retaken_turn_says_the_same() -> None:
 def test_every_language_says_everything(language: str) -> None:
     assert set(wording.SAY[language]) == set(wording.SAY["pt-br"])
     assert set(wording.QUESTIONS[language]) == set(wording.QUESTIONS["pt-br"])
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Como vocês cuidam disso hoje?", "na raça: um grupo de WhatsApp e muita boa vontade"),
+        ("How do you handle this today?", "on paper, and with a lot of good will"),
+        ("¿Cómo manejan eso hoy?", "con papelitos y mucha buena voluntad"),
+    ],
+)
+def test_who_answers_our_question_is_never_met_with_silence(question: str, answer: str) -> None:
+    talk = context(("ai", question), ("lead", answer), known=Known(asked=(Asked("situation", question),)))
+    decision = brain.decide(talk)
+    assert decision.asks is not None
+    assert [find.stage for find in decision.finds if isinstance(find, AnswerFound)][:1] == ["situation"]
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("não sei dizer", "pt-br"),
+        ("sei não, vou ter que pensar", "pt-br"),
+        ("not sure", "en"),
+        ("no sabría decirte", "es"),
+    ],
+)
+def test_who_does_not_know_is_asked_something_easier(text: str, language: str) -> None:
+    question = wording.questions(language, "problem")[0]
+    talk = context(
+        ("ai", question), ("lead", text), language=language, known=Known(asked=(Asked("problem", question),))
+    )
+    told = [KnownAnswer(n, "situation", str(n)) for n in range(2)]
+    decision = brain.decide(replace(talk, known=replace(talk.known, answers=tuple(told))))
+    assert decision.asks is not None
+    assert decision.asks.text in wording.questions(language, "easier:problem")
+    assert not decision.finds
+
+
+def test_two_words_before_anything_was_said_are_no_wish_to_leave() -> None:
+    for text, language in (("más datos", "es"), ("info", "pt-br"), ("boa tarde! me indicaram vocês", "pt-br")):
+        decision = brain.decide(context(("lead", text), language=language, is_first_reply=True))
+        assert decision.wish is None
+        assert decision.asks is not None
+
+
+def test_a_price_that_may_be_told_is_told_and_else_an_honest_reason() -> None:
+    talk = context(("lead", "quanto custa?"), is_first_reply=True)
+    priced = brain.decide(replace(talk, offers=(Offer(1, "Básico", "", "R$ 90 / mês", "até 2 pessoas"),)))
+    assert "Básico: R$ 90 / mês (até 2 pessoas)." in text_of(priced)
+    assert (priced.handoff, priced.asks is not None) == ("", True)
+    honest = brain.decide(replace(talk, offers=(Offer(1, "Básico", ""),)))
+    assert honest.handoff == "unknown_answer"
+    assert not any(sign.isdigit() for sign in text_of(honest))
+
+
+def test_who_was_handed_over_is_still_answered_but_asked_nothing() -> None:
+    told = ("ai", wording.say("pt-br", "qualified", seed="1"))
+    snippets = (Snippet(4, "Prazos", "", "A entrega leva 2 dias."),)
+    asked = brain.decide(context(told, ("lead", "e quanto demora a entrega?"), snippets=snippets))
+    assert (asked.bubbles, asked.asks) == (("A entrega leva 2 dias.",), None)
+    thanked = brain.decide(context(told, ("lead", "combinado, fico no aguardo")))
+    assert (len(thanked.bubbles), thanked.asks) == (1, None)
