@@ -115,7 +115,8 @@ def counts(wanted: Wanted, me: int, *, found: list[int] | None = None) -> dict[s
     if found == []:
         return dict.fromkeys(TABS, 0)
     among = matching(found)
-    parts, values = [], []
+    parts: list[str] = []
+    values: list[Any] = []
     for place, name in enumerate(TABS):
         chosen = among.filter(tab(name, wanted, me)).order_by().values("pk")[: COUNTED + 1]
         sql, params = chosen.query.sql_with_params()

@@ -4,11 +4,13 @@ import re
 from collections.abc import Callable
 
 import pytest
+from django.contrib.postgres.search import SearchQuery
 from django.db import connection
 from django.test import Client
 
 from conversations import finding
 from conversations.models import Conversation, Message, Number
+from conversations.models.message import Words
 from orgs.context import in_org
 from orgs.models import Org, Person
 from tests.conversations.conftest import arrive, incoming, make_number
@@ -92,8 +94,8 @@ def test_the_index_serves_the_search(talks: dict[str, int]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
     found = (
-        Message.objects.alias(words=finding.Words("text", "transcript"))
-        .filter(words=finding.SearchQuery("instalacao", config="simple", search_type="raw"))
+        Message.objects.alias(words=Words("text", "transcript"))
+        .filter(words=SearchQuery("instalacao", config="simple", search_type="raw"))
         .explain()
     )
     assert "conversations_message_words" in found
