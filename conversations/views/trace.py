@@ -57,7 +57,7 @@ def show(request: OrgRequest, pk: int, turn: int) -> HttpResponse:
         "knew": [str(FactKey(key).label) for key in seen.get("facts", []) if key in FactKey.values],
         "learnt": learnt_in(found),
         "steps": steps_of(found),
-        "version": AgentVersion.objects.filter(pk=found.agent_version_id).first(),
+        "version": AgentVersion.objects.filter(pk=found.agent_version_id or 0).first(),
         "calls": calls,
         "dollars": dollars,
         "reais": costs.in_reais(dollars),

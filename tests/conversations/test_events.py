@@ -126,7 +126,10 @@ def test_what_goes_out_is_keyed_by_our_message(number: Number, sealed: Any) -> N
     [sent] = only(sealed(), EventName.MESSAGE_SENT)
     assert generated["idempotencyKey"] == sent["idempotencyKey"] == str(ours.pk)
     assert sent["providerMessageId"] == ours.provider_id == "OUT1"
-    assert generated | {"stage": "situation", "brain": "playbook", "model": None, "costUsd": "0", "text": "ok"} == generated
+    assert (
+        generated | {"stage": "situation", "brain": "playbook", "model": None, "costUsd": "0", "text": "ok"}
+        == generated
+    )
 
 
 def test_a_turn_s_cost_counts_once(number: Number, sealed: Any) -> None:

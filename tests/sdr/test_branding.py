@@ -45,8 +45,28 @@ def test_it_asks_nothing_for_a_stranger(page: Any, db: None, django_assert_num_q
 @pytest.mark.parametrize(
     ("role", "expected"),
     [
-        (Role.OWNER, ["/o/acme/inbox/", "/o/acme/", "/o/acme/knowledge/", "/o/acme/numbers/", "/o/acme/people/", "/o/acme/settings/"]),
-        (Role.ADMIN, ["/o/acme/inbox/", "/o/acme/", "/o/acme/knowledge/", "/o/acme/numbers/", "/o/acme/people/", "/o/acme/settings/"]),
+        (
+            Role.OWNER,
+            [
+                "/o/acme/inbox/",
+                "/o/acme/",
+                "/o/acme/knowledge/",
+                "/o/acme/numbers/",
+                "/o/acme/people/",
+                "/o/acme/settings/",
+            ],
+        ),
+        (
+            Role.ADMIN,
+            [
+                "/o/acme/inbox/",
+                "/o/acme/",
+                "/o/acme/knowledge/",
+                "/o/acme/numbers/",
+                "/o/acme/people/",
+                "/o/acme/settings/",
+            ],
+        ),
         (Role.SDR, ["/o/acme/inbox/", "/o/acme/", "/o/acme/knowledge/", "/o/acme/numbers/", "/o/acme/people/"]),
         (Role.VIEWER, ["/o/acme/inbox/", "/o/acme/", "/o/acme/knowledge/", "/o/acme/numbers/", "/o/acme/people/"]),
     ],

@@ -5,6 +5,7 @@ seen examples, and prints each figure for these and for their paraphrases, with 
 """
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -22,7 +23,7 @@ def main() -> None:
     unseen = figures(row for row in rows if not row["id"].endswith("-p00"))
     for name, (right, of) in seen.items():
         more, of_more = unseen[name]
-        print(f"{name:24} seen {right / of:.3f} (n {of})   paraphrased {more / of_more:.3f} (n {of_more})")
+        sys.stdout.write(f"{name:24} seen {right / of:.3f} (n {of})   paraphrased {more / of_more:.3f} (n {of_more})\n")
 
 
 def figures(rows: Iterable[Row]) -> dict[str, tuple[int, int]]:
