@@ -8,6 +8,7 @@ import pytest
 
 from conversations import brains
 from conversations.ports import Context, Line, Persona
+from integrations.gemini import client as client_module
 from integrations.gemini.brain import GeminiBrain
 from integrations.gemini.client import Client
 from integrations.gemini.standin import Standin
@@ -30,6 +31,12 @@ def client(gemini: Standin) -> Client:
 @pytest.fixture
 def brain(client: Client) -> GeminiBrain:
     return GeminiBrain(client, model="gemini-3.8-flash")
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between tries of our own; what the vendor asks us to wait is waited."""
+    monkeypatch.setattr(client_module, "FIRST_PAUSE_SECONDS", 0.01)
 
 
 @pytest.fixture(autouse=True)
