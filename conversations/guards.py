@@ -338,6 +338,8 @@ def _unfounded(draft: str, plain: str, sources: Sources, *, taken: Sequence[Plac
             continue
         if any(start < place[1] and place[0] < end for start, end in taken):
             continue
+        if any(sentence.strip() in text for text in sources.quotable):
+            continue  # word for word
         about = stems(sentence)
         denies = NEGATION.search(IN_THE.sub(" ", sentence) if is_portuguese else sentence)
         denied = not denies and _denied_in_knowledge(about, sources)
@@ -420,7 +422,8 @@ def _denied_in_knowledge(about: frozenset[str], sources: Sources) -> bool:
                         "ofere",
                     }
                 }
-                if strong and strong <= about:
+                limits = stems(piece[: no.start()])  # "outside this radius we do not": says no to that alone
+                if strong and strong <= about and (not limits or limits & about):
                     return True
     return False
 

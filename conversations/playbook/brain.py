@@ -69,6 +69,10 @@ THANKS = re.compile(
     r"beleza|blz|otimo|great|genial|listo|ok|okay|fechado|aguardo)\b"
 )
 LONGEST_ANSWER_CHARS = 300
+# Facts whose words answer no question about how things are.
+NO_ANSWERS = frozenset(
+    {"name", "company", "role", "email", "phone", "budget", "timeline", "decision_maker", "preferred_times"}
+)
 TAKEN_FOR_GRANTED = 0.5  # confidence in an answer only because it answers our question
 LEAVING = re.compile(
     r"\b(?:par[aeo]\w*|sair|sai|stop|tir[ae]\w*|remov\w*|cancel\w*|sal(?:ir|gan?)|dej\w+|quit\w*|baja|descadastr\w*|unsubscribe|chega|basta|nao|no|not|"
@@ -174,11 +178,18 @@ def _taken_for_granted(reading: Reading, context: Context, lines: Sequence[Line]
         return None
     if reading.opt_out is not False or reading.wants_human is not False or reading.asks_price:
         return None
+    elsewhere = [
+        find
+        for find in reading.finds
+        if isinstance(find, SignalFound) or (isinstance(find, FactFound) and find.key in NO_ANSWERS)
+    ]
     for line in lines:
         for piece in re.findall(r"[^.!?\n]+[.!?]*", sift(line.text).honest):
             said = piece.strip()
             if said.endswith("?") or not any(one.isalnum() for one in said) or len(said) > LONGEST_ANSWER_CHARS:
                 continue
+            if any(find.message_id == line.id and find.quote in said for find in elsewhere):
+                continue  # told us who they are, when, or for how much: that counts where it belongs
             if not FILLER.fullmatch(fold(said)) and reading.intent in {"answer", "question"}:
                 return AnswerFound(stage, line.id, said, TAKEN_FOR_GRANTED)
     return None

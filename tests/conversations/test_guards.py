@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -138,3 +138,11 @@ def test_it_reaches_its_figures_on_the_file(file: str, caught_floor: float, good
             good += prediction["allowed"]
     assert caught / wanted >= caught_floor
     assert good / allowed >= good_floor
+
+
+def test_what_knowledge_says_word_for_word_may_be_said_and_a_limited_no_denies_no_more_than_it_says() -> None:
+    profile = "A Aurora vende e instala painéis em Campinas. Fora desse raio não instalamos. Não vendemos baterias."
+    grounds = Grounds(now=datetime(2026, 11, 23, 12, 0, tzinfo=UTC), knowledge=(profile,), language="pt-BR")
+    assert guards.check("A Aurora vende e instala painéis em Campinas.", grounds) == []
+    assert guards.check("A Aurora instala painéis em Campinas.", grounds) == []
+    assert [one.kind for one in guards.check("A Aurora vende baterias.", grounds)] != []
