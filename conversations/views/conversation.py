@@ -85,6 +85,7 @@ def show(request: OrgRequest, pk: int) -> HttpResponseBase:
     if not is_htmx(request):
         response = page(request, {**context, "form": ReplyForm()})
     elif request.headers.get("HX-Target") == "desk-thread":  # opened from the list beside it
+        context |= panel_context(request, conversation)
         response = render(request, "conversations/conversation/open.html", {**context, "form": ReplyForm()})
         response.headers["Permissions-Policy"] = MICROPHONE
     elif request.GET.get("seen") == context["version"]:
@@ -98,7 +99,7 @@ def show(request: OrgRequest, pk: int) -> HttpResponseBase:
 def page(request: OrgRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     """The whole page; its `form` may come back with errors."""
     column = inbox.column_of(request, selected=context["conversation"].pk, is_beside=True)
-    context = {**context, "inbox": column}
+    context = {**context, **panel_context(request, context["conversation"]), "inbox": column}
     response = render(request, "conversations/conversation/show.html", context, status=status)
     response.headers["Permissions-Policy"] = MICROPHONE
     return response
@@ -154,12 +155,12 @@ def context_of(request: OrgRequest, conversation: Conversation) -> dict[str, Any
         "closings": CLOSINGS,
         "snoozes": SNOOZES,
         "seen_seq": conversation.seq if not before else "",
-        **panel_context(request, conversation),
+        "may_write": request.membership.may(Role.SDR),
     }
 
 
 def panel_context(request: OrgRequest, conversation: Conversation) -> dict[str, Any]:
-    """What the lead's panel needs."""
+    """What the lead's panel needs: for answers that show it, not for the thread's refresh every few seconds."""
     return {
         "conversation": conversation,
         "panel": lead_panel.of(conversation, request.user),
