@@ -122,3 +122,16 @@ def test_follow_ups_are_stopped_by_a_person(learnt: Message, sign_in: SignIn, be
     assert sign_in(beto).post(address("follow-ups/end/")).status_code == 302
     assert "follow-ups-end" not in sign_in(beto).get(address()).content.decode()
     assert AuditEntry.objects.get(action="lead.corrected").data == {"what": "follow_ups"}
+
+
+def test_a_row_of_the_list_opens_the_panel_too_and_a_refresh_leaves_it(
+    learnt: Message, sign_in: SignIn, vera: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = sign_in(vera)
+    opened = client.get(address(), headers={"HX-Request": "true", "HX-Target": "desk-thread"}).content.decode()
+    assert 'id="desk-panel"' in opened
+    assert "usamos caderno”" in opened
+    monkeypatch.delattr("conversations.lead_panel.of")  # a refresh needs none of it
+    refreshed = client.get(address(), headers={"HX-Request": "true"})
+    assert refreshed.status_code == 200
+    assert 'id="desk-panel"' not in refreshed.content.decode()
