@@ -120,6 +120,8 @@ register(
             ("former_text",)),
     Holding("conversations.MediaAsset", mine("conversations.MediaAsset", "message__conversation__contact"),
             ("file_name", "mime"), ("path", "claimed_mime", "hearing", "failure")),
+    Holding("conversations.EvalCase", mine("conversations.EvalCase", "conversation__contact"),
+            ("expect", "should_say", "note", "created_at"), ("reason", "seen", "language")),
     Holding("conversations.Answer", mine("conversations.Answer", "conversation__contact"), ("stage", "quote")),
     Holding("conversations.Signal", mine("conversations.Signal", "conversation__contact"), ("key", "quote")),
     Holding("conversations.Fact", mine("conversations.Fact", "contact"), ("key", "value", "quote")),
@@ -140,7 +142,7 @@ register(
             ("reply_jid", "owner", "lifecycle", "rating", "created_at"),
             ("needs_reason", "preview", "preview_author")),
     Holding("conversations.Alias", mine("conversations.Alias", "contact"), ("sort", "value", "created_at")),
-    Holding("conversations.OptOut", mine("conversations.OptOut", "contact"), ("is_out", "at")),
+    Holding("conversations.OptOut", mine("conversations.OptOut", "contact"), ("is_out", "at", "note")),
     Holding("conversations.Contact", lambda subject: Contact.objects.filter(pk__in=subject.contacts),
             ("name", "phone", "language", "opted_out_at", "referral", "created_at"), ("name_folded",)),
 )  # fmt: skip

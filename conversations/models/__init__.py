@@ -1,6 +1,7 @@
 from conversations.models.agent import AgentVersion
 from conversations.models.contact import Alias, Contact, Erased, OptOut
 from conversations.models.conversation import Conversation, Takeover
+from conversations.models.eval_case import EvalCase
 from conversations.models.event import Event, EventName
 from conversations.models.evidence import Answer, Fact, FactKey, Qualification, Signal
 from conversations.models.knowledge import Document, Passage, Product
@@ -20,6 +21,7 @@ __all__ = [
     "Correction",
     "Document",
     "Erased",
+    "EvalCase",
     "Event",
     "EventName",
     "Fact",

@@ -65,6 +65,7 @@ class OptOut(models.Model):
     message_id = models.BigIntegerField(null=True)
     person_id = models.BigIntegerField(null=True)  # a person did it for them
     is_out = models.BooleanField()
+    note = models.CharField(max_length=300, default="", blank=True)  # how they said so, where a person writes it
     at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:

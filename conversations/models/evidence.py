@@ -123,6 +123,7 @@ class Qualification(models.Model):
     ruled_out_by = models.JSONField(default=list)  # keys of facts
     agent_version_id = models.BigIntegerField(null=True)
     summary = models.TextField(default="", blank=True)  # for people
+    summary_at = models.DateTimeField(null=True)  # when it last said something else
     updated_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:

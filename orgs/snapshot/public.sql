@@ -2321,10 +2321,14 @@ INSERT INTO public.auth_permission VALUES
 	(462, 'Can change saved view', 116, 'change_savedview'),
 	(463, 'Can delete saved view', 116, 'delete_savedview'),
 	(464, 'Can view saved view', 116, 'view_savedview'),
-	(465, 'Can add quarantine', 117, 'add_quarantine'),
-	(466, 'Can change quarantine', 117, 'change_quarantine'),
-	(467, 'Can delete quarantine', 117, 'delete_quarantine'),
-	(468, 'Can view quarantine', 117, 'view_quarantine');
+	(465, 'Can add eval case', 117, 'add_evalcase'),
+	(466, 'Can change eval case', 117, 'change_evalcase'),
+	(467, 'Can delete eval case', 117, 'delete_evalcase'),
+	(468, 'Can view eval case', 117, 'view_evalcase'),
+	(469, 'Can add quarantine', 118, 'add_quarantine'),
+	(470, 'Can change quarantine', 118, 'change_quarantine'),
+	(471, 'Can delete quarantine', 118, 'delete_quarantine'),
+	(472, 'Can view quarantine', 118, 'view_quarantine');
 INSERT INTO public.django_content_type VALUES
 	(1, 'orgs', 'heartbeat'),
 	(2, 'orgs', 'schemaversion'),
@@ -2442,7 +2446,8 @@ INSERT INTO public.django_content_type VALUES
 	(114, 'conversations', 'signal'),
 	(115, 'conversations', 'erased'),
 	(116, 'conversations', 'savedview'),
-	(117, 'integrations', 'quarantine');
+	(117, 'conversations', 'evalcase'),
+	(118, 'integrations', 'quarantine');
 INSERT INTO public.django_migrations VALUES
 	(1, 'contenttypes', '0001_initial', now()),
 	(2, 'contenttypes', '0002_remove_content_type_name', now()),
@@ -2481,54 +2486,55 @@ INSERT INTO public.django_migrations VALUES
 	(35, 'conversations', '0008_inbox_lists', now()),
 	(36, 'conversations', '0009_told_and_heard', now()),
 	(37, 'conversations', '0010_playbook_speaks', now()),
-	(38, 'django_q', '0001_initial', now()),
-	(39, 'django_q', '0002_auto_20150630_1624', now()),
-	(40, 'django_q', '0003_auto_20150708_1326', now()),
-	(41, 'django_q', '0004_auto_20150710_1043', now()),
-	(42, 'django_q', '0005_auto_20150718_1506', now()),
-	(43, 'django_q', '0006_auto_20150805_1817', now()),
-	(44, 'django_q', '0007_ormq', now()),
-	(45, 'django_q', '0008_auto_20160224_1026', now()),
-	(46, 'django_q', '0009_auto_20171009_0915', now()),
-	(47, 'django_q', '0010_auto_20200610_0856', now()),
-	(48, 'django_q', '0011_auto_20200628_1055', now()),
-	(49, 'django_q', '0012_auto_20200702_1608', now()),
-	(50, 'django_q', '0013_task_attempt_count', now()),
-	(51, 'django_q', '0014_schedule_cluster', now()),
-	(52, 'django_q', '0015_alter_schedule_schedule_type', now()),
-	(53, 'django_q', '0016_schedule_intended_date_kwarg', now()),
-	(54, 'django_q', '0017_task_cluster_alter', now()),
-	(55, 'django_q', '0018_task_success_index', now()),
-	(56, 'django_q', '0019_alter_task_options_alter_ormq_key_alter_ormq_lock_and_more', now()),
-	(57, 'djstripe', '0001_initial', now()),
-	(58, 'djstripe', '0002_2_10', now()),
-	(59, 'djstripe', '0003_2_11', now()),
-	(60, 'integrations', '0001_initial', now()),
-	(61, 'mfa', '0001_initial', now()),
-	(62, 'mfa', '0002_authenticator_timestamps', now()),
-	(63, 'mfa', '0003_authenticator_type_uniq', now()),
-	(64, 'orgs', '0002_guards', now()),
-	(65, 'orgs', '0003_queue', now()),
-	(66, 'orgs', '0004_received', now()),
-	(67, 'orgs', '0005_later', now()),
-	(68, 'orgs', '0006_org_shares_text', now()),
-	(69, 'orgs', '0007_due_losses', now()),
-	(70, 'sessions', '0001_initial', now()),
-	(71, 'socialaccount', '0001_initial', now()),
-	(72, 'socialaccount', '0002_token_max_lengths', now()),
-	(73, 'socialaccount', '0003_extra_data_default_dict', now()),
-	(74, 'socialaccount', '0004_app_provider_id_settings', now()),
-	(75, 'socialaccount', '0005_socialtoken_nullable_app', now()),
-	(76, 'socialaccount', '0006_alter_socialaccount_extra_data', now()),
-	(77, 'usersessions', '0001_initial', now());
+	(38, 'conversations', '0011_eval_cases', now()),
+	(39, 'django_q', '0001_initial', now()),
+	(40, 'django_q', '0002_auto_20150630_1624', now()),
+	(41, 'django_q', '0003_auto_20150708_1326', now()),
+	(42, 'django_q', '0004_auto_20150710_1043', now()),
+	(43, 'django_q', '0005_auto_20150718_1506', now()),
+	(44, 'django_q', '0006_auto_20150805_1817', now()),
+	(45, 'django_q', '0007_ormq', now()),
+	(46, 'django_q', '0008_auto_20160224_1026', now()),
+	(47, 'django_q', '0009_auto_20171009_0915', now()),
+	(48, 'django_q', '0010_auto_20200610_0856', now()),
+	(49, 'django_q', '0011_auto_20200628_1055', now()),
+	(50, 'django_q', '0012_auto_20200702_1608', now()),
+	(51, 'django_q', '0013_task_attempt_count', now()),
+	(52, 'django_q', '0014_schedule_cluster', now()),
+	(53, 'django_q', '0015_alter_schedule_schedule_type', now()),
+	(54, 'django_q', '0016_schedule_intended_date_kwarg', now()),
+	(55, 'django_q', '0017_task_cluster_alter', now()),
+	(56, 'django_q', '0018_task_success_index', now()),
+	(57, 'django_q', '0019_alter_task_options_alter_ormq_key_alter_ormq_lock_and_more', now()),
+	(58, 'djstripe', '0001_initial', now()),
+	(59, 'djstripe', '0002_2_10', now()),
+	(60, 'djstripe', '0003_2_11', now()),
+	(61, 'integrations', '0001_initial', now()),
+	(62, 'mfa', '0001_initial', now()),
+	(63, 'mfa', '0002_authenticator_timestamps', now()),
+	(64, 'mfa', '0003_authenticator_type_uniq', now()),
+	(65, 'orgs', '0002_guards', now()),
+	(66, 'orgs', '0003_queue', now()),
+	(67, 'orgs', '0004_received', now()),
+	(68, 'orgs', '0005_later', now()),
+	(69, 'orgs', '0006_org_shares_text', now()),
+	(70, 'orgs', '0007_due_losses', now()),
+	(71, 'sessions', '0001_initial', now()),
+	(72, 'socialaccount', '0001_initial', now()),
+	(73, 'socialaccount', '0002_token_max_lengths', now()),
+	(74, 'socialaccount', '0003_extra_data_default_dict', now()),
+	(75, 'socialaccount', '0004_app_provider_id_settings', now()),
+	(76, 'socialaccount', '0005_socialtoken_nullable_app', now()),
+	(77, 'socialaccount', '0006_alter_socialaccount_extra_data', now()),
+	(78, 'usersessions', '0001_initial', now());
 SELECT pg_catalog.setval('public.account_emailaddress_id_seq', 1, false);
 SELECT pg_catalog.setval('public.account_emailconfirmation_id_seq', 1, false);
 SELECT pg_catalog.setval('public.auth_group_id_seq', 1, false);
 SELECT pg_catalog.setval('public.auth_group_permissions_id_seq', 1, false);
-SELECT pg_catalog.setval('public.auth_permission_id_seq', 468, true);
+SELECT pg_catalog.setval('public.auth_permission_id_seq', 472, true);
 SELECT pg_catalog.setval('public.django_admin_log_id_seq', 1, false);
-SELECT pg_catalog.setval('public.django_content_type_id_seq', 117, true);
-SELECT pg_catalog.setval('public.django_migrations_id_seq', 77, true);
+SELECT pg_catalog.setval('public.django_content_type_id_seq', 118, true);
+SELECT pg_catalog.setval('public.django_migrations_id_seq', 78, true);
 SELECT pg_catalog.setval('public.django_q_ormq_id_seq', 1, false);
 SELECT pg_catalog.setval('public.django_q_schedule_id_seq', 1, false);
 SELECT pg_catalog.setval('public.djstripe_account_djstripe_id_seq', 1, false);
