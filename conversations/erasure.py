@@ -150,7 +150,8 @@ register(
 # What we wrote, what is about ourselves, and keys and codes.
 free("conversations.AgentVersion", "language", "name", "instructions", "business", "disclosure", "hours", "time_zone",
      "away_text", "brain", "model", "thinking_level", "questions", "answers_needed", "stage_points", "signal_points",
-     "disqualifiers", "objections", "forbidden", "follow_ups", "holidays")  # fmt: skip
+     "disqualifiers", "objections", "forbidden", "follow_ups", "holidays", "answers_at_most", "goals", "facts_left_out",
+     "human_topics", "handoff_text", "handoff_away_text", "yearly_holidays", "note")  # fmt: skip
 free("conversations.Document", "title", "language", "text", "path", "url", "mime", "digest", "failure")
 free("conversations.Passage", "heading", "text", "terms")
 free("conversations.Product", "name", "description", "currency", "unit", "conditions")

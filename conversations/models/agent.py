@@ -48,7 +48,8 @@ class AgentVersion(models.Model):
     personality = models.CharField(max_length=12, choices=Personality.choices, default=Personality.CONSULTATIVE)
     instructions = models.TextField(default="", blank=True)
     business = models.TextField(default="", blank=True)
-    disclosure = models.TextField(default="", blank=True)
+    discloses = models.BooleanField(default=True)  # who speaks is said before the first answer
+    disclosure = models.TextField(default="", blank=True)  # empty: our own words
     hours = models.JSONField(default=default_hours)
     time_zone = models.CharField(max_length=64, default="America/Sao_Paulo")
     outside_hours = models.CharField(max_length=12, choices=OutsideHours.choices, default=OutsideHours.ANSWER)
@@ -63,6 +64,9 @@ class AgentVersion(models.Model):
     loop_limit = models.PositiveSmallIntegerField(default=12)  # AI turns in a row without a person or progress
     typing_per_character = models.FloatField(default=0.03)  # seconds of typing shown before a bubble, bounded
     typing_longest = models.FloatField(default=6)
+    bubbles_at_most = models.PositiveSmallIntegerField(
+        default=3, validators=[MinValueValidator(1), MaxValueValidator(4)]
+    )  # messages one answer is sent in
     brain = models.CharField(max_length=20, default="playbook")
     model = models.CharField(max_length=60, default="", blank=True)  # empty: the setting of the installation
     thinking_level = models.CharField(max_length=8, default="low")
@@ -71,14 +75,24 @@ class AgentVersion(models.Model):
     # What is asked, and what it is worth (PRODUCT 2, SPIN): {"problem": ["…?", …]}, {"problem": 2}, {"problem": 25}
     questions = models.JSONField(default=dict, blank=True)
     answers_needed = models.JSONField(default=dict, blank=True)
+    answers_at_most = models.JSONField(default=dict, blank=True)  # by stage; further ones are not kept
+    goals = models.JSONField(default=dict, blank=True)  # by stage: what the org wants to learn there
+    facts_left_out = models.JSONField(default=list, blank=True)  # keys of facts the AI neither asks for nor keeps
     stage_points = models.JSONField(default=dict, blank=True)
     signal_points = models.JSONField(default=dict, blank=True)
     disqualifiers = models.JSONField(default=list, blank=True)  # [{"fact", "test", "value", "points"}]
     objections = models.JSONField(default=list, blank=True)  # [{"about", "answer"}]
     forbidden = models.JSONField(default=list, blank=True)  # words and topics never to be said
+    human_topics = models.JSONField(default=list, blank=True)  # words that call a person whoever uses them
+    handoff_text = models.TextField(default="", blank=True)  # said when a person is called; empty: our own words
+    handoff_away_text = models.TextField(default="", blank=True)  # the same outside hours, with {when} in it
     follow_ups = models.JSONField(default=default_follow_ups, blank=True)
     asks_satisfaction = models.BooleanField(default=True)
     holidays = models.JSONField(default=list, blank=True)  # ["YYYY-MM-DD"], closed all day
+    yearly_holidays = models.JSONField(default=list, blank=True)  # keys of conversations.holidays, closed every year
+    note = models.CharField(max_length=200, default="", blank=True)  # what changed, by who published it
+    edited_at = models.DateTimeField(null=True)  # a draft's last change
+    edited_by = models.BigIntegerField(null=True)  # person
     published_at = models.DateTimeField(null=True)
     published_by = models.BigIntegerField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
