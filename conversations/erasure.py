@@ -132,6 +132,7 @@ register(
     Holding("conversations.Message", mine("conversations.Message", "conversation__contact"),
             ("author", "kind", "text", "transcript", "extra", "reaction", "sent_at", "created_at"),
             ("provider_id", "type_name", "quoted_id", "failure")),
+    Holding("conversations.Note", mine("conversations.Note", "conversation__contact"), ("text", "created_at")),
     Holding("conversations.Event", mine("conversations.Event", "conversation__contact"),
             ("name", "data", "occurred_at")),
     Holding("conversations.Takeover", mine("conversations.Takeover", "conversation__contact"),
@@ -155,6 +156,7 @@ free("conversations.AgentVersion", "language", "name", "instructions", "business
 free("conversations.Document", "title", "language", "text", "path", "url", "mime", "digest", "failure")
 free("conversations.Passage", "heading", "text", "terms")
 free("conversations.Product", "name", "description", "currency", "unit", "conditions")
+free("conversations.CannedReply", "shortcut", "text")
 free("conversations.SavedView", "name", "query")  # filters, without what was searched for
 free("conversations.ModelCall", "model", "response_id", "outcome")  # costs, kept for the books
 free("conversations.Erased", "digest")

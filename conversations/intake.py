@@ -393,6 +393,9 @@ def absorb(ours: Conversation, theirs: Conversation) -> None:
         event.conversation, event.sequence = ours, ours.event_seq
         event.save(update_fields=["conversation", "sequence"])
     theirs.takeovers.update(conversation=ours)
+    theirs.eval_cases.update(conversation=ours, turn=None)
+    theirs.notes.update(conversation=ours, seq=ours.seq)
+    theirs.mentions.update(conversation=ours)
     if theirs.owner == Conversation.Owner.PERSON and ours.owner != Conversation.Owner.PERSON:
         ours.owner, ours.owner_person_id = theirs.owner, theirs.owner_person_id
         ours.epoch += 1

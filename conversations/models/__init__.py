@@ -1,4 +1,5 @@
 from conversations.models.agent import AgentVersion
+from conversations.models.canned_reply import CannedReply
 from conversations.models.contact import Alias, Contact, Erased, OptOut
 from conversations.models.conversation import Conversation, Takeover
 from conversations.models.eval_case import EvalCase
@@ -7,14 +8,17 @@ from conversations.models.evidence import Answer, Fact, FactKey, Qualification, 
 from conversations.models.knowledge import Document, Passage, Product
 from conversations.models.message import Correction, MediaAsset, Message, Pending
 from conversations.models.model_call import ModelCall
+from conversations.models.note import Mention, Note
 from conversations.models.number import Control, Number
 from conversations.models.saved_view import SavedView
 from conversations.models.turn import Turn
+from conversations.models.typist import Typist
 
 __all__ = [
     "AgentVersion",
     "Alias",
     "Answer",
+    "CannedReply",
     "Contact",
     "Control",
     "Conversation",
@@ -27,8 +31,10 @@ __all__ = [
     "Fact",
     "FactKey",
     "MediaAsset",
+    "Mention",
     "Message",
     "ModelCall",
+    "Note",
     "Number",
     "OptOut",
     "Passage",
@@ -39,4 +45,5 @@ __all__ = [
     "Signal",
     "Takeover",
     "Turn",
+    "Typist",
 ]

@@ -67,6 +67,7 @@ def a_life(number: Number, org: Org) -> Contact:
     make("Signal", key="budget", **receipt)
     make("Fact", contact=contact, key="company", value=WORD, **receipt)
     make("Qualification", conversation=conversation, summary=WORD)
+    make("Note", conversation=conversation, person_id=1, text=WORD, seq=1)
     make("Pending", number=number, target_id="IDENTIFIER-1", sort="edit", data={"text": WORD, "at": ""})
     intake.take_over(intake.locked(conversation.pk), person_id=None, source="phone")
     intake.opt_out(contact, message)
