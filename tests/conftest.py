@@ -22,7 +22,7 @@ def django_db_setup(request: pytest.FixtureRequest, django_db_blocker: Any) -> I
     try:
         with django_db_blocker.unblock():
             server = databases.start_server()
-            databases.copy(databases.ensure_template(), databases.copy_name(worker))
+            databases.copy_worked_on(databases.copy_name(worker))
         yield  # a test that has not asked for the database is kept from it
         databases.drop(databases.copy_name(worker))
     finally:
@@ -33,10 +33,10 @@ def django_db_setup(request: pytest.FixtureRequest, django_db_blocker: Any) -> I
 
 @pytest.fixture
 def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """The test commits for real (threads, processes); its database is copied anew afterwards."""
+    """The test commits for real (threads, processes); its database is put back afterwards."""
     with django_db_blocker.unblock():
         yield
-        databases.copy(databases.ensure_template(), connection.settings_dict["NAME"])
+        databases.restore()
 
 
 @pytest.fixture(autouse=True)

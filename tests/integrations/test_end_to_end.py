@@ -165,7 +165,7 @@ def world(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytes
     ):
         yield connected(evolution, port)
     with django_db_blocker.unblock():
-        databases.copy(databases.ensure_template(), connection.settings_dict["NAME"])
+        databases.restore()
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from conversations.models import Number
 from integrations.models import Quarantine
@@ -15,10 +14,10 @@ from tests import databases
 
 @pytest.fixture(scope="module")
 def committed_module(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """The tests of this module commit for real; the database is copied anew after the last one."""
+    """The tests of this module commit for real; the database is put back after the last one."""
     with django_db_blocker.unblock():
         yield
-        databases.copy(databases.ensure_template(), connection.settings_dict["NAME"])
+        databases.restore()
 
 
 @pytest.fixture
