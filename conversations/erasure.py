@@ -153,6 +153,7 @@ free("conversations.AgentVersion", "language", "name", "instructions", "business
      "away_text", "brain", "model", "thinking_level", "questions", "answers_needed", "stage_points", "signal_points",
      "disqualifiers", "objections", "forbidden", "follow_ups", "holidays", "answers_at_most", "goals", "facts_left_out",
      "human_topics", "handoff_text", "handoff_away_text", "yearly_holidays", "note")  # fmt: skip
+free("conversations.Assignment", "rules", "turns")
 free("conversations.Document", "title", "language", "text", "path", "url", "mime", "digest", "failure")
 free("conversations.Passage", "heading", "text", "terms")
 free("conversations.Product", "name", "description", "currency", "unit", "conditions")
@@ -168,6 +169,9 @@ free("orgs.Flag", "name")
 free("orgs.FlagOverride", "name")
 free("orgs.Heartbeat", "name", "kind")
 free("orgs.Mail", "to", "subject", "text", "html", "language", "kind", "last_error")  # to members, without leads' words
+free("orgs.Notification", "kind", "cause", "data")  # codes and ids
+free("orgs.NotificationDelivery", "channel", "state")
+free("orgs.NotificationSettings", "channels", "time_zone")
 free("orgs.Org", "schema_name", "name", "name_folded", "slug", "suspended_reason", "time_zone", "schema_version")
 free("orgs.Domain", "domain")
 free("orgs.Person", "password", "email", "name")

@@ -1,4 +1,5 @@
 from conversations.models.agent import AgentVersion
+from conversations.models.assignment import Assignment
 from conversations.models.canned_reply import CannedReply
 from conversations.models.contact import Alias, Contact, Erased, OptOut
 from conversations.models.conversation import Conversation, Takeover
@@ -18,6 +19,7 @@ __all__ = [
     "AgentVersion",
     "Alias",
     "Answer",
+    "Assignment",
     "CannedReply",
     "Contact",
     "Control",

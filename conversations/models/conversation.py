@@ -54,6 +54,8 @@ class Conversation(models.Model):
     reply_jid = models.CharField(max_length=80)  # exactly as the last message named the chat
     owner = models.CharField(max_length=8, choices=Owner.choices, default=Owner.AI)
     owner_person_id = models.BigIntegerField(null=True)  # null with PERSON: somebody on the company's phone
+    assignee_id = models.BigIntegerField(null=True)  # the person whose lead it is, whoever speaks at present
+    assigned_at = models.DateTimeField(null=True)
     epoch = models.PositiveIntegerField(default=0)
     hold_until = models.DateTimeField(null=True)  # nothing of the AI leaves before
     lifecycle = models.CharField(max_length=12, choices=Lifecycle.choices, default=Lifecycle.OPEN)
@@ -96,6 +98,11 @@ class Conversation(models.Model):
                 fields=["owner", "owner_person_id", "-last_message_at", "-id"],
                 name="conversations_owned",
                 condition=~models.Q(lifecycle="closed"),
+            ),
+            models.Index(
+                fields=["assignee_id", "-last_message_at", "-id"],
+                name="conversations_assigned",
+                condition=models.Q(assignee_id__isnull=False),
             ),
         ]
 

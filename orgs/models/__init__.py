@@ -3,6 +3,13 @@ from orgs.models.audit import AuditEntry
 from orgs.models.flag import Flag, FlagOverride
 from orgs.models.heartbeat import Heartbeat
 from orgs.models.mail import Mail
+from orgs.models.notification import (
+    Channel,
+    Notification,
+    NotificationDelivery,
+    NotificationKind,
+    NotificationSettings,
+)
 from orgs.models.org import Domain, Org
 from orgs.models.people import Invitation, Membership, Person, Role
 from orgs.models.queue import Claimed, Due, Later, Received, Want
@@ -12,6 +19,7 @@ from orgs.models.schema import SchemaVersion
 
 __all__ = [
     "AuditEntry",
+    "Channel",
     "ChannelAddress",
     "Claimed",
     "Domain",
@@ -23,6 +31,10 @@ __all__ = [
     "Later",
     "Mail",
     "Membership",
+    "Notification",
+    "NotificationDelivery",
+    "NotificationKind",
+    "NotificationSettings",
     "Org",
     "Person",
     "RateBucket",

@@ -74,6 +74,7 @@ class Org(TenantMixin):  # type: ignore[misc]  # django-tenants ships no types
     time_zone = models.CharField(_("time zone"), max_length=64, default="America/Sao_Paulo")
     requires_mfa = models.BooleanField(_("everyone must use two-step sign-in"), default=False)
     shares_text = models.BooleanField(_("events carry what was said"), default=True)
+    sdrs_see_only_theirs = models.BooleanField(_("SDRs see only their own leads"), default=False, db_default=False)
     schema_version = models.CharField(max_length=64, default="", editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
