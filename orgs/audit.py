@@ -74,12 +74,25 @@ class Action(StrEnum):
     MESSAGE_RETRIED = "message.retried"
     MESSAGE_CONFIRMED = "message.confirmed"  # a person says that an uncertain one did arrive
     CONTACT_ERASED = "contact.erased"
+    CANNED_REPLY_ADDED = "canned_reply.added"
+    CANNED_REPLY_CHANGED = "canned_reply.changed"
+    CANNED_REPLY_REMOVED = "canned_reply.removed"
     DOCUMENT_ADDED = "document.added"
     DOCUMENT_CHANGED = "document.changed"
     DOCUMENT_REMOVED = "document.removed"
     PRODUCT_ADDED = "product.added"
     PRODUCT_CHANGED = "product.changed"
     PRODUCT_REMOVED = "product.removed"
+    EVAL_CASE_ADDED = "eval_case.added"
+    EVAL_CASE_CHANGED = "eval_case.changed"
+    EVAL_CASE_REMOVED = "eval_case.removed"
+    EVAL_CASES_EXPORTED = "eval_cases.exported"
+    AGENT_CHANGED = "agent.changed"  # its draft
+    AGENT_DRAFT_DISCARDED = "agent.draft_discarded"
+    AGENT_PUBLISHED = "agent.published"
+    AGENT_ROLLED_BACK = "agent.rolled_back"
+    AGENT_SEPARATED = "agent.separated"  # a number got one of its own
+    AGENT_SHARED = "agent.shared"  # a number uses the shared one again
     AI_PAUSED = "ai.paused"
     AI_RESUMED = "ai.resumed"
     # People
