@@ -35,7 +35,7 @@ LONGEST_VALUE_CHARS = 500
 
 @dataclass(frozen=True)
 class Refused:
-    """A find that was not written, and why: not_in_message, unknown_kind, of_another, corrected."""
+    """A find that was not written, and why: not_in_message, unknown_kind, of_another, corrected, not_wanted, enough."""
 
     found: Found
     why: str
@@ -51,8 +51,17 @@ class Span:
     end: int
 
 
-def write(conversation: Conversation, finds: Iterable[Found], *, turn: Turn | None = None) -> list[Refused]:
-    """Write what was found in the lead's messages; safe to repeat. Out: what was refused."""
+def write(
+    conversation: Conversation,
+    finds: Iterable[Found],
+    *,
+    turn: Turn | None = None,
+    agent: AgentVersion | None = None,
+) -> list[Refused]:
+    """Write what was found in the lead's messages; safe to repeat. Out: what was refused.
+
+    In: `agent`, whose settings say which facts, and how many answers of a stage, are kept.
+    """
     finds = list(finds)
     messages = {
         message.pk: message
@@ -70,7 +79,7 @@ def write(conversation: Conversation, finds: Iterable[Found], *, turn: Turn | No
         if span is None:
             refused.append(Refused(find, "not_in_message"))
             continue
-        why = _write_one(conversation, find, span, turn)
+        why = _unwanted(conversation, find, agent) or _write_one(conversation, find, span, turn)
         if why:
             refused.append(Refused(find, why))
     return refused
@@ -185,6 +194,19 @@ def requalify(conversation: Conversation, agent: AgentVersion) -> Verdict:
             threshold=agent.threshold, qualified=verdict.qualified,
         )  # fmt: skip
     return verdict
+
+
+def _unwanted(conversation: Conversation, find: Found, agent: AgentVersion | None) -> str:
+    """Why the agent keeps no such find, "" when it does."""
+    if agent is None:
+        return ""
+    if isinstance(find, FactFound):
+        return "not_wanted" if find.key in agent.facts_left_out else ""
+    most = agent.answers_at_most.get(find.stage) if isinstance(find, AnswerFound) and not find.replaces else None
+    if not most or not isinstance(find, AnswerFound):
+        return ""
+    counted = Answer.objects.filter(conversation=conversation, stage=find.stage, ended_at=None).count()
+    return "enough" if counted >= most else ""
 
 
 def _write_one(conversation: Conversation, find: Found, span: Span, turn: Turn | None) -> str:

@@ -99,18 +99,18 @@ def due_at(
         while last_at is not None and at < last_at + GAP:
             day += timedelta(days=1)
             at = datetime.combine(day, rung.at, zone)
-    if policy.is_open(agent.hours, agent.time_zone, at, holidays=agent.holidays):
+    if policy.is_open(agent.hours, agent.time_zone, at, holidays=agent.closed_days):
         return at
-    return policy.next_opening(agent.hours, agent.time_zone, at, holidays=agent.holidays)
+    return policy.next_opening(agent.hours, agent.time_zone, at, holidays=agent.closed_days)
 
 
 def opens_at(message: Message, agent: AgentVersion, now: datetime) -> datetime | None:
     """Until when a queued follow-up must wait for our hours; None for what may leave now."""
     if message.extra.get("sort") != intake.FOLLOW_UP:
         return None
-    if policy.is_open(agent.hours, agent.time_zone, now, holidays=agent.holidays):
+    if policy.is_open(agent.hours, agent.time_zone, now, holidays=agent.closed_days):
         return None
-    return policy.next_opening(agent.hours, agent.time_zone, now, holidays=agent.holidays)
+    return policy.next_opening(agent.hours, agent.time_zone, now, holidays=agent.closed_days)
 
 
 # --- Whether --------------------------------------------------------------------------------------------------------

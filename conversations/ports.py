@@ -364,6 +364,11 @@ class Persona:
     questions: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by stage
     objections: Sequence[Mapping[str, str]] = ()  # {"about", "answer"}
     forbidden: Sequence[str] = ()
+    goals: Mapping[str, str] = field(default_factory=dict)  # by stage: what the org wants to learn there
+    facts_left_out: Sequence[str] = ()  # keys of facts that are not asked for
+    human_topics: Sequence[str] = ()  # words that call a person
+    handoff_text: str = ""  # what is said then, in the org's words; "" ours
+    handoff_away_text: str = ""  # outside hours, with {when}
     model: str = ""
     thinking_level: str = "low"
     rules: Rules = field(default_factory=Rules)

@@ -38,7 +38,7 @@ def context(conversation: Conversation, contact: Contact, agent: AgentVersion) -
         language=language,
         business=agent.business,
         company=company,
-        disclosure=agent.disclosure or wording.say(language, "disclosure", seed="", company=company),
+        disclosure=disclosure(agent, language, company=company),
         is_first_reply=not conversation.messages.filter(
             author=Message.Author.AI,
             state__in=[Message.State.SENT, Message.State.SENDING, Message.State.UNKNOWN, Message.State.QUEUED],
@@ -50,6 +50,13 @@ def context(conversation: Conversation, contact: Contact, agent: AgentVersion) -
         org=connection.schema_name,  # type: ignore[attr-defined]
         seconds=agent.turn_timeout_seconds,
     )  # fmt: skip
+
+
+def disclosure(agent: AgentVersion, language: str, *, company: str) -> str:
+    """Who speaks, in the org's words or ours; "" where it is off (PRODUCT 2)."""
+    if not agent.discloses:
+        return ""
+    return agent.disclosure or wording.say(language, "disclosure", seed="", company=company)
 
 
 def hearing(message: Message) -> str:
@@ -73,6 +80,11 @@ def persona(agent: AgentVersion) -> Persona:
         questions=agent.questions,
         objections=agent.objections,
         forbidden=agent.forbidden,
+        goals=agent.goals,
+        facts_left_out=agent.facts_left_out,
+        human_topics=agent.human_topics,
+        handoff_text=agent.handoff_text,
+        handoff_away_text=agent.handoff_away_text,
         model=agent.model,
         thinking_level=agent.thinking_level,
         rules=evidence.rules_of(agent),
@@ -88,8 +100,8 @@ def inform(context: Context, agent: AgentVersion) -> Context:
     """
     conversation = Conversation.objects.select_related("contact").get(pk=context.conversation_id)
     now = context.now or timezone.now()
-    is_open = policy.is_open(agent.hours, agent.time_zone, now, holidays=agent.holidays)
-    opening = None if is_open else policy.next_opening(agent.hours, agent.time_zone, now, holidays=agent.holidays)
+    is_open = policy.is_open(agent.hours, agent.time_zone, now, holidays=agent.closed_days)
+    opening = None if is_open else policy.next_opening(agent.hours, agent.time_zone, now, holidays=agent.closed_days)
     return replace(
         context,
         known=known(conversation),

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,6 +19,7 @@ from conversations import (
     brains,
     costs,
     evidence,
+    handoff,
     intake,
     notices,
     policy,
@@ -43,7 +45,6 @@ from conversations.models import (
 from conversations.ports import Brain, Context, Decision, Wish
 from sdr.lib import metrics
 
-BUBBLES_AT_MOST = 4
 # What may be taken (again). A superseded one comes back when the newer message was deleted, a failed one by replay, and
 # a skipped one when the reason is gone: `open_turn` has just asked whether the AI may speak now.
 UNDECIDED = frozenset({Turn.State.OPEN, Turn.State.SUPERSEDED, Turn.State.SKIPPED, Turn.State.FAILED})
@@ -90,7 +91,7 @@ async def take(conversation_id: int, run: Run) -> None:
     with metrics.timing("sdr_decision_seconds"):
         decision = await asyncio.wait_for(brain.decide(context), opened.timeout.total_seconds())
     if brain.is_informed:
-        decision = await asyncio.to_thread(vetting.vetted, context, decision)
+        decision = await asyncio.to_thread(vetting.vetted, context, handoff.handed(context, decision))
     opened = replace(opened, context=context, thought_ms=round((time.monotonic() - began) * 1000))
     await run(apply, opened, decision)
 
@@ -223,7 +224,7 @@ def situation(
         hours=agent.hours,
         time_zone=agent.time_zone,
         outside_hours=agent.outside_hours,
-        holidays=agent.holidays,
+        holidays=agent.closed_days,
         waited=waited,
         stale_after=stale_after,
         keeps_until_open=waited > stale_after and waits_for_the_clock(conversation, newest),
@@ -430,7 +431,7 @@ def understand(conversation: Conversation, turn: Turn, opened: Opened, decision:
     """Write what the lead revealed, and judge them anew. Out: whether anything new was learnt."""
     if not decision.finds:
         return False
-    refused = evidence.write(conversation, decision.finds, turn=turn)
+    refused = evidence.write(conversation, decision.finds, turn=turn, agent=opened.agent)
     for one in refused:
         metrics.incr("sdr_finds_refused", why=one.why)
     if not evidence.is_new_in(turn):
@@ -460,7 +461,7 @@ def say(conversation: Conversation, turn: Turn, opened: Opened, decision: Decisi
     now = timezone.now()
     number = conversation.number
     needs_approval = number.mode == Number.Mode.DRAFTS
-    bubbles = decision.bubbles[:BUBBLES_AT_MOST]
+    bubbles = gathered(decision.bubbles, opened.agent.bubbles_at_most)
     stage = stage_of(conversation) if bubbles else ""
     for bubble, text in enumerate(bubbles):
         asks = decision.asks if bubble == len(bubbles) - 1 else None
@@ -494,6 +495,12 @@ def say(conversation: Conversation, turn: Turn, opened: Opened, decision: Decisi
         intake.need(conversation, "draft_waits")
     elif bubbles:
         intake.want("send", conversation.pk)
+
+
+def gathered(bubbles: Sequence[str], at_most: int) -> list[str]:
+    """Bubbles in at most so many messages: what is too much joins the last one, as paragraphs."""
+    last = max(1, at_most) - 1
+    return [*bubbles[:last], "\n\n".join(bubbles[last:])] if len(bubbles) > last + 1 else list(bubbles)
 
 
 def note_thinking(turn: Turn, opened: Opened, decision: Decision) -> None:

@@ -79,6 +79,8 @@ def notes(found: Iterable[Violation], outcome: str) -> tuple[GuardNote, ...]:
 def _quotable(context: Context) -> Iterator[str]:
     yield context.business
     yield context.disclosure
+    yield context.persona.handoff_text
+    yield context.persona.handoff_away_text
     for snippet in context.snippets:
         yield f"{snippet.heading}\n{sift(snippet.text).honest}"  # an order in a document supports nothing
     for offer in context.offers:

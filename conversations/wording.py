@@ -42,6 +42,7 @@ NEEDS: dict[str, str | Promise] = {
     Silence.LOOP: _("The AI answered many times without progress"),
     Silence.BOT: _("Another program seems to answer"),
     "lead_asked": _("The lead asks for a person"),
+    "human_topic": _("The lead speaks of something that always goes to a person"),
     "qualified": _("The lead is qualified: somebody should arrange the meeting"),
     "wants_meeting": _("The lead wants a meeting"),
     "cancel": _("The lead wants to cancel a meeting"),

@@ -1,8 +1,12 @@
 """An org's agent settings, draft or published; one agent per number or shared (PRODUCT 2's table, with its bounds)."""
 
+from collections.abc import Collection
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
+
+from conversations.holidays import closed_days
 
 
 def default_hours() -> list[list[str]]:
@@ -109,3 +113,8 @@ class AgentVersion(models.Model):
 
     def __str__(self) -> str:
         return f"v{self.version} {self.state}"
+
+    @property
+    def closed_days(self) -> Collection[str]:
+        """Days closed all day, YYYY-MM-DD: holidays of every year, and the org's own dates."""
+        return closed_days(self.yearly_holidays, self.holidays)

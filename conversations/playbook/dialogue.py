@@ -88,7 +88,8 @@ class _Talk:
         self.said = [line.text for line in context.lines if line.author == "ai"]
 
     def say(self, key: str, **filled: str) -> str:
-        return wording.say(self.language, key, seed=self.seed, avoid=self.said, **filled)
+        tone = self.context.persona.personality
+        return wording.say(self.language, key, seed=self.seed, avoid=self.said, tone=tone, **filled)
 
     # --- What the lead wants of us ---
     def wish(self) -> Decision | None:
@@ -128,6 +129,9 @@ class _Talk:
     def _has_said(self, *keys: str) -> int:
         """How many of our messages in sight say one of these things, in any language."""
         stems = [way.split("{")[0] for said in wording.SAY.values() for key in keys for way in said[key]]
+        if "human" in keys:  # said in the org's own words
+            persona = self.context.persona
+            stems += [text.split("{")[0] for text in (persona.handoff_text, persona.handoff_away_text)]
         return sum(any(stem and stem in text for stem in stems) for text in self.said)
 
     # --- Ends ---
@@ -312,7 +316,7 @@ class _Talk:
         if self.context.contact_name:
             learnt.add("name")
         for about in FACTS_ASKED:
-            if about.removeprefix("fact:") in learnt or (about in OF_BUSINESSES and self._is_private()):
+            if about.removeprefix("fact:") in {*learnt, *self.context.persona.facts_left_out} or (about in OF_BUSINESSES and self._is_private()):
                 continue
             for text in wording.questions(self.language, about):
                 if not self._was_asked(text):

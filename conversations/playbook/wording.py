@@ -5,6 +5,7 @@ back on where an org has written none. `{braces}` are filled by `say`.
 import hashlib
 from collections.abc import Mapping, Sequence
 
+from conversations.playbook import tones
 from conversations.ports import Context
 
 LANGUAGES = ("pt-br", "en", "es")
@@ -398,12 +399,15 @@ QUESTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
 }
 
 
-def say(language: str, key: str, *, seed: str, avoid: Sequence[str] = (), **filled: str) -> str:
+def say(language: str, key: str, *, seed: str, avoid: Sequence[str] = (), tone: str = "", **filled: str) -> str:
     """One way to say it, chosen by `seed` so that a retaken turn says the same; if it can, none that `avoid` has in it.
 
-    In: `language` one of LANGUAGES (others are answered in Portuguese), `filled` the values of the braces.
+    In: `language` one of LANGUAGES (others are answered in Portuguese), `tone` one of `tones.TONES` (others are said
+    as here), `filled` the values of the braces.
     """
-    ways = [way.format(**{"name": "", "back": "", **filled}) for way in SAY.get(language, SAY["pt-br"])[key]]
+    language = language if language in SAY else "pt-br"
+    chosen = tones.ways(tone, language, key) or SAY[language][key]
+    ways = [way.format(**{"name": "", "back": "", **filled}) for way in chosen]
     fresh = [way for way in ways if not any(way in text for text in avoid)] or ways
     return fresh[pick(f"{key}:{seed}", len(fresh))]
 

@@ -85,6 +85,11 @@ def system_of(context: Context) -> str:
         "named": f". You are called {persona.name}" if persona.name else "",
         "personality": persona.personality or "consultative",
         "business": context.business.strip() or NOTHING,
+        "goals": _headed(
+            "- What the company wants to learn in each stage:",
+            (f"{stage}: {goal}" for stage, goal in persona.goals.items()),
+        ),
+        "left_out": _headed("- Never ask for, nor report, these facts:", persona.facts_left_out),
         "questions": _headed(
             "- The company's own questions, to be used where they fit:",
             (f"{stage}: {question}" for stage, asked in persona.questions.items() for question in asked),
