@@ -1,4 +1,4 @@
-"""When a person is called, and what the lead is told then: the org's topics and its own words. Pure (PRODUCT 2, handoff).
+"""When a person is called, and what the lead is told then: the org's topics and own words. Pure (PRODUCT 2, handoff).
 
 Some topics always go to a person, whatever the brain would have said. Where the lead asks for a person, or names such a
 topic, they are told in the org's own words, if it has some in the lead's language, also outside hours, with when.
@@ -22,18 +22,17 @@ def handed(context: Context, decision: Decision) -> Decision:
     if decision.wish in {Wish.OPT_OUT, Wish.DOUBTFUL_OPT_OUT}:
         return decision
     if topic(context):
-        decision = replace(
+        return replace(
             decision, bubbles=_bubbles(context, decision), asks=None, passages=(),
             handoff=decision.handoff or TOPIC,
         )  # fmt: skip
-        return decision
     if decision.wish is Wish.HUMAN and (own := _unsaid(context, _own(context, decision))):
         return replace(decision, bubbles=(own,))
     return decision
 
 
 def topic(context: Context) -> str:
-    """The first of the org's topics that the lead's unanswered messages name, by its whole words or their beginnings."""
+    """The first of the org's topics that the lead's unanswered messages name, by whole words or their beginnings."""
     said = " ".join(policy.folded(text) for text in _newest(context))
     for one in context.persona.human_topics:
         words = policy.folded(one)

@@ -313,10 +313,11 @@ class _Talk:
         if used >= told // FACT_AFTER_ANSWERS or used >= len(FACTS_ASKED):
             return None
         learnt = {*known.facts, *(find.key for find in self.reading.finds if hasattr(find, "key")), *known.signals}
+        learnt.update(self.context.persona.facts_left_out)
         if self.context.contact_name:
             learnt.add("name")
         for about in FACTS_ASKED:
-            if about.removeprefix("fact:") in {*learnt, *self.context.persona.facts_left_out} or (about in OF_BUSINESSES and self._is_private()):
+            if about.removeprefix("fact:") in learnt or (about in OF_BUSINESSES and self._is_private()):
                 continue
             for text in wording.questions(self.language, about):
                 if not self._was_asked(text):
