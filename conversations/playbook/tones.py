@@ -20,7 +20,11 @@ TONES: Mapping[str, Mapping[str, Ways]] = {
             "going_on": ("Perfeitamente, seguimos por aqui.",),
             "no_matter": ("Sem problema.", "Não há problema."),
             "ack": ("Compreendo.", "Certo.", "Anotado.", "Entendido."),
-            "ack_problem": ("Compreendo a dificuldade.", "Entendo como isso afeta a operação.", "Compreendo o incômodo."),
+            "ack_problem": (
+                "Compreendo a dificuldade.",
+                "Entendo como isso afeta a operação.",
+                "Compreendo o incômodo.",
+            ),
             "ack_cost": ("Compreendo, é um impacto relevante.", "Entendo, o efeito é considerável."),
             "ack_payoff": ("Compreendo o que você procura.", "Entendido, faz sentido."),
         },
