@@ -144,6 +144,7 @@ register(
             ("needs_reason", "preview", "preview_author")),
     Holding("conversations.Alias", mine("conversations.Alias", "contact"), ("sort", "value", "created_at")),
     Holding("conversations.OptOut", mine("conversations.OptOut", "contact"), ("is_out", "at", "note")),
+    Holding("conversations.Consent", mine("conversations.Consent", "contact"), ("basis", "source", "at")),
     Holding("conversations.Contact", lambda subject: Contact.objects.filter(pk__in=subject.contacts),
             ("name", "phone", "language", "opted_out_at", "referral", "created_at"), ("name_folded",)),
 )  # fmt: skip

@@ -1,8 +1,9 @@
 from conversations.models.agent import AgentVersion
 from conversations.models.assignment import Assignment
 from conversations.models.canned_reply import CannedReply
+from conversations.models.consent import Consent
 from conversations.models.contact import Alias, Contact, Erased, OptOut
-from conversations.models.conversation import Conversation, Takeover
+from conversations.models.conversation import Conversation, FormerConversation, Takeover
 from conversations.models.eval_case import EvalCase
 from conversations.models.event import Event, EventName
 from conversations.models.evidence import Answer, Fact, FactKey, Qualification, Signal
@@ -11,6 +12,7 @@ from conversations.models.message import Correction, MediaAsset, Message, Pendin
 from conversations.models.model_call import ModelCall
 from conversations.models.note import Mention, Note
 from conversations.models.number import Control, Number
+from conversations.models.read_mark import ReadMark
 from conversations.models.saved_view import SavedView
 from conversations.models.turn import Turn
 from conversations.models.typist import Typist
@@ -21,6 +23,7 @@ __all__ = [
     "Answer",
     "Assignment",
     "CannedReply",
+    "Consent",
     "Contact",
     "Control",
     "Conversation",
@@ -32,6 +35,7 @@ __all__ = [
     "EventName",
     "Fact",
     "FactKey",
+    "FormerConversation",
     "MediaAsset",
     "Mention",
     "Message",
@@ -43,6 +47,7 @@ __all__ = [
     "Pending",
     "Product",
     "Qualification",
+    "ReadMark",
     "SavedView",
     "Signal",
     "Takeover",

@@ -14,6 +14,8 @@ class Contact(models.Model):
         SUPPLIER = "supplier"
         TEAM = "team"
         OWN = "own"  # another number of the org
+        JOB_SEEKER = "job_seeker"
+        SPAM = "spam"
 
     name = models.CharField(max_length=120, default="", blank=True)
     name_is_theirs = models.BooleanField(default=True)  # from their profile; False once a person has written it

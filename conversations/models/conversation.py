@@ -47,6 +47,9 @@ class Conversation(models.Model):
         WRONG_NUMBER = "wrong_number", _("Wrong number")
         JOB_SEEKER = "job_seeker", _("Looks for a job")
         SPAM = "spam", _("Spam")
+        CUSTOMER = "customer", _("Is a customer already")
+        SUPPLIER = "supplier", _("Is a supplier")
+        TEAM = "team", _("Is one of us")
         SILENCE = "silence", _("Long silence")
 
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="conversations")
@@ -104,6 +107,11 @@ class Conversation(models.Model):
                 name="conversations_assigned",
                 condition=models.Q(assignee_id__isnull=False),
             ),
+            models.Index(
+                fields=["needs_person_since", "id"],
+                name="conversations_waiting",
+                condition=models.Q(needs_person_since__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -138,3 +146,17 @@ class Takeover(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source} {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class FormerConversation(models.Model):
+    """The id of a conversation that is no more: it became one with another, or its lead's words were erased.
+
+    Its old address leads to `into`, or says that it is gone when there is none.
+    """
+
+    former_id = models.BigIntegerField(primary_key=True)
+    into = models.ForeignKey(Conversation, null=True, on_delete=models.SET_NULL, related_name="former")
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"#{self.former_id}"

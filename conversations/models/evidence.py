@@ -126,5 +126,8 @@ class Qualification(models.Model):
     summary_at = models.DateTimeField(null=True)  # when it last said something else
     updated_at = models.DateTimeField(default=timezone.now)
 
+    class Meta:
+        indexes = [models.Index(fields=["-score", "-conversation"], name="conversations_by_score")]
+
     def __str__(self) -> str:
         return f"{self.stage} {self.score}"
