@@ -63,6 +63,11 @@ def ladder(agent: AgentVersion) -> list[Rung]:
     return found[:RUNGS_AT_MOST]
 
 
+def is_rung(written: dict[str, object]) -> bool:
+    """Whether this is a step as the ladder takes it."""
+    return _rung(written) is not None
+
+
 def _rung(written: dict[str, object]) -> Rung | None:
     try:
         text = str(written.get("text") or "").strip()
