@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from conversations.guards import Kind
 from conversations.models import AgentVersion, Conversation, EventName, MediaAsset, Message
 from conversations.policy import Silence
 from conversations.ports import Ack, MessageKind
@@ -145,6 +146,24 @@ INTENTS: dict[str, str | Promise] = {
 }
 
 
+CLAIMS: dict[str, str | Promise] = {
+    Kind.MONEY: _("A price or an amount"),
+    Kind.PERCENT: _("A percentage or a discount"),
+    Kind.DATE: _("A day or a deadline"),
+    Kind.TIME: _("A time of day"),
+    Kind.BOOKING: _("A booking that was not made"),
+    Kind.PROMISE: _("A promise"),
+    Kind.LINK: _("A link"),
+    Kind.NAME: _("A wrong name"),
+    Kind.INSTRUCTION_LEAK: _("Its own instructions"),
+    Kind.LANGUAGE: _("The wrong language"),
+    Kind.OTHER: _("Something else"),
+    Kind.LENGTH: _("Too long"),
+    Kind.REPEATED: _("A question asked before"),
+    Kind.FORBIDDEN: _("Words it must not use"),
+def claim(kind: str) -> str:
+    """What was wrong with a draft, or with what was said."""
+    return str(CLAIMS.get(kind, kind))
 def brain(name: str) -> str:
     """Which brain spoke; a vendor's is called by its own name."""
     return str(BRAINS.get(name) or name.capitalize())

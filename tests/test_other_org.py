@@ -43,7 +43,18 @@ from fido2.utils import websafe_encode
 from fido2.webauthn import AttestationObject, AttestedCredentialData, AuthenticatorData
 
 from conversations import intake
-from conversations.models import Contact, Conversation, Document, MediaAsset, Message, Number, Passage, Product
+from conversations.models import (
+    Contact,
+    Conversation,
+    Document,
+    EvalCase,
+    MediaAsset,
+    Message,
+    Number,
+    Passage,
+    Product,
+    Turn,
+)
 from orgs import staffing
 from orgs.context import in_org
 from orgs.models import (
@@ -221,13 +232,20 @@ def make_conversation(word: str) -> None:
         Message.objects.create(
             pk=seq, seq=seq, conversation=conversation, number=number, author=author, state=state, text=f"said {word}"
         )  # fmt: skip
+    Turn.objects.create(pk=1, conversation=conversation, up_to_seq=1, epoch=0, state="applied", seen={"messages": [1]})
+    Message.objects.filter(pk=2).update(turn_id=1, bubble=0)
+    seller = Membership.objects.filter(org=intake.org_id(), role=Role.SDR).get().person_id
+    EvalCase.objects.create(
+        pk=1, conversation=conversation, turn_id=1, reason="answer", should_say=f"said {word}", person_id=seller,
+        seen={"lead": [1], "said": [2], "before": None, "passages": []},
+    )  # fmt: skip
     path = default_storage.save(f"{intake.org_id()}/whatsapp/2026-01-02/file.txt", ContentFile(f"said {word}".encode()))
     MediaAsset.objects.create(
         pk=1, message_id=1, state="stored", path=path, mime="text/plain", file_name=f"{word}.txt", size=len(word) + 5
     )
     MediaAsset.objects.create(pk=2, message_id=3, state="failed", file_name=f"{word}.txt")
     with connection.cursor() as cursor:  # ids were given by hand: the next one must not meet them
-        for table in ("conversations_message", "conversations_number"):
+        for table in ("conversations_message", "conversations_number", "conversations_turn", "conversations_evalcase"):
             cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), 1000)", [table])
         cursor.execute("SELECT setval(pg_get_serial_sequence('conversations_mediaasset', 'id'), 1000)")
 
@@ -276,6 +294,10 @@ def invitation_pk(world: World, slug: str) -> dict[str, Any]:
 
 def row_pk(world: World, slug: str) -> dict[str, Any]:
     return {"pk": 1}
+
+
+def turn_pk(world: World, slug: str) -> dict[str, Any]:
+    return {"pk": 1, "turn": 1}
 
 
 def draft_pk(world: World, slug: str) -> dict[str, Any]:
@@ -340,8 +362,21 @@ PAGES: dict[str, Page] = {
     "o/<slug:slug>/inbox/<int:pk>/takeover/": Page({405}, {302}, Role.SDR, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/takeover/end/": Page({405}, {302}, Role.SDR, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/turns/<int:turn>/": Page(
-        {404}, {405}, Role.VIEWER, args=lambda world, slug: {**row_pk(world, slug), "turn": 999}
+        {200}, {405}, Role.VIEWER, args=turn_pk
     ),
+    "o/<slug:slug>/inbox/<int:pk>/turns/<int:turn>/cases/<str:reason>/": Page(
+        {405}, {302}, Role.SDR, args=lambda world, slug: {**turn_pk(world, slug), "reason": "answer"},
+        body=lambda world: {"should_say": "Good morning"},
+    ),
+    "o/<slug:slug>/inbox/<int:pk>/turns/<int:turn>/forbidden/": Page(
+        {405}, {302}, Role.ADMIN, args=turn_pk, body=lambda world: {"words": "discount"}
+    ),
+    "o/<slug:slug>/inbox/<int:pk>/turns/<int:turn>/answers/": Page(
+        {405}, {302}, Role.ADMIN, args=turn_pk, body=lambda world: {"about": "price", "answer": "It costs R$ 10."}
+    ),
+    "o/<slug:slug>/inbox/cases/": Page({200}, {405}, Role.VIEWER),
+    "o/<slug:slug>/inbox/cases/export/": Page({405}, {200}, Role.ADMIN),
+    "o/<slug:slug>/inbox/cases/<int:pk>/end/": Page({405}, {302}, Role.SDR, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/follow-ups/end/": Page({405}, {302}, Role.SDR, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/facts/<str:key>/": Page(
         {405},
