@@ -161,9 +161,14 @@ CLAIMS: dict[str, str | Promise] = {
     Kind.LENGTH: _("Too long"),
     Kind.REPEATED: _("A question asked before"),
     Kind.FORBIDDEN: _("Words it must not use"),
+}
+
+
 def claim(kind: str) -> str:
     """What was wrong with a draft, or with what was said."""
     return str(CLAIMS.get(kind, kind))
+
+
 def brain(name: str) -> str:
     """Which brain spoke; a vendor's is called by its own name."""
     return str(BRAINS.get(name) or name.capitalize())
