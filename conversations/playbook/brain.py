@@ -136,6 +136,7 @@ def read(context: Context) -> Reading:
         knows_answer=any(snippet.answers for snippet in context.snippets),
         priced=_priced(folded, context.offers) if asks_price else (),
         objection=_own_answer(folded, context.persona.objections),
+        own_answer=_own_answer(folded, context.persona.objections, in_full=True),
     )
     taken = _taken_for_granted(reading, context, lines)
     return replace(reading, finds=(*finds, taken)) if taken is not None else reading
@@ -238,14 +239,17 @@ def _unreadable(lines: Sequence[Line]) -> str:
     return {"wanted": "voice_later", "unclear": "voice_unclear"}.get(sounds[-1].hearing, "voice")
 
 
-def _own_answer(folded: str, objections: Iterable[object]) -> str:
-    """The org's own answer to the objection whose words stand in the text; the one with most of them."""
+def _own_answer(folded: str, objections: Iterable[object], *, in_full: bool = False) -> str:
+    """The org's own answer to the objection whose words stand in the text; the one with most of them.
+
+    `in_full`: only where all of its words do, as an answer to a question must be meant for just that.
+    """
     best, most = "", 0
     for objection in objections:
         if not isinstance(objection, dict):
             continue
         words = set(re.findall(r"\w{4,}", fold(str(objection.get("about", "")))))
         shared = sum(1 for word in words if word[:5] in folded)
-        if shared > most:
+        if shared > most and (shared == len(words) or not in_full):
             best, most = str(objection.get("answer", "")), shared
     return best

@@ -68,6 +68,7 @@ class Reading:
     knows_answer: bool = False  # the snippets of the context answer what was asked
     priced: tuple[Offer, ...] = ()  # offers whose price the lead asks for
     objection: str = ""  # the org's own answer to the objection raised, if it has one
+    own_answer: str = ""  # the org's own answer to just what was asked, if it has one
 
 
 def reply(context: Context, reading: Reading) -> Decision:
@@ -212,6 +213,8 @@ class _Talk:
             prices = " ".join(self._told(offer) for offer in reading.priced)
             was_told = prices in " ".join(self.said)
             return _joined(self.say("price_again") if was_told else "", prices), (), ""
+        if reading.own_answer and (self._answers() or reading.intent == "question") and self._speaks_as_written():
+            return reading.own_answer, (), ""
         if reading.knows_answer and (reading.asks or reading.asks_price or reading.intent == "question"):
             snippet = next(snippet for snippet in self.context.snippets if snippet.answers)
             if quoted := _quoted(snippet):

@@ -8,6 +8,7 @@ from django.test import Client
 
 from conversations import agents, settings_of, transcript, turns, vetting
 from conversations.models import AgentVersion, Number, Turn
+from conversations.playbook import brain
 from conversations.ports import Context, Decision
 from orgs.models import AuditEntry, Person
 from tests.conversations.conftest import arrive, incoming, the_conversation
@@ -70,6 +71,9 @@ def test_the_right_answer_is_in_the_draft_and_then_may_be_told(answered: Number,
     publish(ana)
     now = replace(before, persona=transcript.persona(settings_of.number(answered)))
     assert vetting.violations(now, Decision((told,))) == []
+    assert told in brain.decide(now).bubbles[0]
+    other = replace(now, lines=(replace(now.lines[-1], text="Qual é o preço do plano Prata?"),))
+    assert told not in " ".join(brain.decide(other).bubbles)
 
 
 def test_the_numbers_own_agent_is_changed(answered: Number, sign_in: SignIn, ana: Person) -> None:
