@@ -5,18 +5,17 @@ once a minute. Who must know that a number is lost is told once, when it has not
 """
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from conversations.access import members_who_answer
 from conversations.models import Number
 from conversations.ports import LinkState, LinkUpdate, Transport
-from orgs import bell, mail
-from orgs.models import Due, Membership, Org, Person, Role
+from orgs import bell, notifications
+from orgs.models import Due, Membership, NotificationKind, Org, Role
 from orgs.models.queue import CALM, LIVE
 from sdr.lib import metrics, phone
 from sdr.lib.errors import PortError
@@ -187,7 +186,7 @@ def transport_of(number: Number) -> Transport:
 def alert(number_id: int) -> None:
     """Tell owners and administrators that the number is lost, or is back: once for each loss, whoever calls how often.
 
-    The row's lock and `alerted_at` decide; the mails are written in the same transaction.
+    The row's lock and `alerted_at` decide; who is told is written in the same transaction.
     """
     with transaction.atomic():
         number = Number.objects.select_for_update().filter(pk=number_id, removed_at=None).first()
@@ -199,14 +198,15 @@ def alert(number_id: int) -> None:
             if now < since + ALERT_AFTER:
                 want("alert", number.pk, after=since + ALERT_AFTER - now)
                 return
-            number.alerted_to = [person.pk for person in write(number, "number_lost", only=None)]
+            told = tell(number, "lost", since=since)
+            number.alerted_to = [member.person_id for member in told]
             number.alerted_at = now
         elif since is None and number.alerted_at is not None:
             opened = number.opened_at or now
             if now < opened + BACK_AFTER:
                 want("alert", number.pk, after=opened + BACK_AFTER - now)
                 return
-            write(number, "number_back", only=set(number.alerted_to))
+            tell(number, "back", since=number.alerted_at, only=set(number.alerted_to))
             number.alerted_at, number.alerted_to, number.lost_at = None, [], None
         number.save(update_fields=["alerted_at", "alerted_to", "lost_at"])
 
@@ -216,30 +216,30 @@ def lost_since(number: Number) -> datetime | None:
     return number.unreachable_at if number.is_open else number.lost_at
 
 
-def write(number: Number, template: str, *, only: set[int] | None) -> list[Person]:
-    """Mails to owners and administrators in their languages; to those of `only` where given. Out: who was written to.
+def tell(number: Number, what: str, *, since: datetime | None, only: set[int] | None = None) -> list[Membership]:
+    """Owners and administrators are told that the (locked) number is `what`: lost, or back.
 
-    They name the number as the org does, and when; no lead's words, no phone.
+    In: `since`, which names the loss; `only`, ids of people where not all of them are meant. Out: who is told.
     """
-    tenant = org()
-    members = Membership.objects.filter(org=tenant, role__in=[Role.OWNER, Role.ADMIN], person__is_active=True)
-    people = [member.person for member in members.select_related("person").order_by("person_id")]
-    told = [person for person in people if only is None or person.pk in only]
-    path = reverse("numbers:show", kwargs={"slug": tenant.slug, "pk": number.pk})
-    context = {
-        "number": number.name,
-        "since": lost_since(number) or number.lost_at,
-        "is_unreachable": number.is_open,
-        "needs_scan": number.state in {LinkState.CLOSED, LinkState.REFUSED, LinkState.REMOVED},
-        "url": mail.absolute_url(path),
-    }
-    with timezone.override(ZoneInfo(tenant.time_zone)):
-        for person in told:
-            mail.send(
-                f"conversations/mail/{template}", to=person.email, language=person.language, org=tenant, person=person,
-                context=context,
-            )  # fmt: skip
-    return told
+    at = since.isoformat() if since is not None else ""
+    return notifications.notify(
+        NotificationKind.NUMBER, f"{number.pk}/{what}/{at}",
+        to=[member for member in steering() if only is None or member.person_id in only],
+        number_id=number.pk, data={"what": what, "since": at},
+    )  # fmt: skip
+
+
+def tell_limit(number: Number) -> list[Membership]:
+    """Owners and administrators are told, once a day, that the number has sent as much as it may. Out: who is told."""
+    return notifications.notify(
+        NotificationKind.LIMIT, f"{number.pk}/{number.sent_on or ''}", to=steering(), number_id=number.pk,
+        data={"cap": number.daily_cap},
+    )  # fmt: skip
+
+
+def steering() -> list[Membership]:
+    """Owners and administrators of the org that is entered."""
+    return [member for member in members_who_answer() if member.may(Role.ADMIN)]
 
 
 # --- Late work ------------------------------------------------------------------------------------------------------

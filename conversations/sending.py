@@ -24,7 +24,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from conversations import follow_ups, intake, policy, rows, satisfaction, settings_of
+from conversations import follow_ups, intake, links, policy, rows, satisfaction, settings_of
 from conversations.events import record, updated
 from conversations.models import AgentVersion, Contact, Control, Conversation, EventName, MediaAsset, Message, Number
 from conversations.ports import Incoming, LinkState, MessageKind, Sent, Transport, Uncertain
@@ -257,6 +257,8 @@ def call_person(conversation_id: int) -> None:
         waits = conversation.messages.filter(state=Message.State.QUEUED, failure=Wait.DAY).exists()
         if waits and conversation.needs_person_since is None:
             intake.need(conversation, "daily_cap")
+        if waits:
+            links.tell_limit(rows.number(conversation.number_id))
 
 
 def call_about_doubt(conversation_id: int) -> None:

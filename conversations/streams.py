@@ -1,8 +1,9 @@
 """Live pages: one stream of server-sent events per tab, `GET /live/<slug>/inbox/?conversation=<id>` (STYLE E3).
 
 On the event loop, past Django's middleware. A stream says that something is other, by ids; the page then asks Django
-for the fragment, where permission and rendering are. Three events: `conversation` (the one the page shows: at once),
-`inbox` (anything of the org: at most one in 250 ms), `reload` (ask for everything: the place in the order is lost).
+for the fragment, where permission and rendering are. Four events: `conversation` (the one the page shows: at once),
+`notifications` (this member is told something, or has read it: at once), `inbox` (any conversation of the org: at most
+one in 250 ms), `reload` (ask for everything: the place in the order is lost).
 
 Resuming. `orgs.bell` sends notifications with an id, and PostgreSQL hands them to every listener in one order. Each
 process keeps the last KEPT of them; a stream that comes back with an id it knows gets what came after, one with an id
@@ -80,16 +81,19 @@ class Stream:
     wakened: asyncio.Event = field(default_factory=asyncio.Event)
     last: str = ""
     is_list_new: bool = False
+    is_told: bool = False
     is_conversation_new: bool = False
     must_reload: bool = False
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def hear(self, notification: str, rows: Collection[int | None]) -> None:
-        """Something of its org is other."""
+        """Something of its org is other: conversations by id, members who are told something by minus theirs."""
         self.last = notification
-        self.is_list_new = True
+        self.is_told = self.is_told or -self.listener.membership_id in rows
+        self.is_list_new = self.is_list_new or any(row is None or row > 0 for row in rows)
         self.is_conversation_new = self.is_conversation_new or self.conversation in rows
-        self.wakened.set()
+        if self.is_told or self.is_list_new or self.is_conversation_new:
+            self.wakened.set()
 
     def reload(self) -> None:
         self.must_reload = True
@@ -185,7 +189,7 @@ class Streams:
             pause = HEARTBEAT
             if stream.is_list_new:
                 pause = max(0.0, listed + LIST_EVERY - time.monotonic())
-            if not (stream.must_reload or stream.is_conversation_new) and pause > 0:
+            if not (stream.must_reload or stream.is_conversation_new or stream.is_told) and pause > 0:
                 stream.wakened.clear()
                 try:
                     async with asyncio.timeout(pause):
@@ -197,10 +201,13 @@ class Streams:
                     return
             now = time.monotonic()
             if stream.must_reload:
-                stream.must_reload = stream.is_list_new = stream.is_conversation_new = False
+                stream.must_reload = stream.is_list_new = stream.is_conversation_new = stream.is_told = False
                 listed = now
                 await _event(send, "reload", stream, None)
                 continue
+            if stream.is_told:
+                stream.is_told = False
+                await _event(send, "notifications", stream, None)
             if stream.is_conversation_new:
                 stream.is_conversation_new = False
                 await _event(send, "conversation", stream, stream.conversation)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from conversations import (
+    assignment,
     erasure,
     follow_ups,
     gaps,
@@ -11,10 +12,12 @@ from conversations import (
     lifecycle,
     links,
     media,
+    news,
     sending,
     transcripts,
     turns,
 )
+from orgs import notifications
 from sdr.lib import jobs
 
 
@@ -111,6 +114,16 @@ def transcribe_died(work: jobs.Work, reason: str) -> None:
 )  # fmt: skip
 async def transcribe(work: jobs.Work) -> None:
     await transcripts.transcribe(int(work.ref), work, attempt=work.attempt)
+
+
+@jobs.kind(notifications.KIND, slots=4, share=2, policy=jobs.Policy(limit=timedelta(seconds=30)))
+def notify(work: jobs.Work) -> None:
+    news.deliver(work.ref)
+
+
+@jobs.kind(assignment.KIND, slots=4, share=2, policy=jobs.Policy(limit=timedelta(seconds=30)))
+def reassign(work: jobs.Work) -> None:
+    assignment.look(int(work.ref), work.row.context)
 
 
 @jobs.kind(erasure.KIND, slots=2, share=1)

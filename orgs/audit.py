@@ -69,6 +69,8 @@ class Action(StrEnum):
     CONVERSATION_CLOSED = "conversation.closed"
     CONVERSATION_REOPENED = "conversation.reopened"
     CONVERSATION_SNOOZED = "conversation.snoozed"
+    CONVERSATION_ASSIGNED = "conversation.assigned"
+    ASSIGNMENT_CHANGED = "assignment.changed"
     DRAFT_APPROVED = "draft.approved"
     DRAFT_DISCARDED = "draft.discarded"
     MESSAGE_RETRIED = "message.retried"

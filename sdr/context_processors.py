@@ -61,9 +61,12 @@ def my_orgs(request: HttpRequest) -> list[Org]:
 def status(request: HttpRequest) -> shell.Status | None:
     """How the org of the page stands; None outside an org, and in one that is closed."""
     org: Org | None = getattr(request, "org", None)
-    if org is None or not org.is_open or connection.schema_name != org.schema_name:  # type: ignore[attr-defined]
+    membership: Membership | None = getattr(request, "membership", None)
+    if org is None or membership is None or not org.is_open:
         return None
-    return shell.status()
+    if connection.schema_name != org.schema_name:  # type: ignore[attr-defined]  # django-tenants' wrapper has it
+        return None
+    return shell.status(membership)
 
 
 def may_steer(request: HttpRequest) -> bool:

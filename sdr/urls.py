@@ -26,6 +26,7 @@ urlpatterns = [
     path("staff/", staff.site.urls),
     path("o/<slug:slug>/inbox/", include("conversations.urls")),
     path("o/<slug:slug>/knowledge/", include("conversations.knowledge_urls")),
+    path("o/<slug:slug>/notifications/", include("conversations.notification_urls")),
     path("o/<slug:slug>/numbers/", include("integrations.whatsapp.urls")),
     path("schemas/<str:name>.json", schema, name="schema"),
     path("", include("orgs.urls")),

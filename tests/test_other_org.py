@@ -68,6 +68,7 @@ from orgs.models import (
     Later,
     Mail,
     Membership,
+    Notification,
     Org,
     Person,
     Role,
@@ -173,6 +174,8 @@ def world(db: None, settings: Any, tmp_path: Path) -> World:
                     cursor.execute(f"SELECT setval('{model._meta.db_table}_id_seq', {FIRST_FREE_PK})")
             make_conversation(WORDS[slug])
             make_knowledge(WORDS[slug])
+        sdr = org.memberships.get(role=Role.SDR)
+        Notification.objects.create(membership=sdr, kind="handoff", cause="1/", conversation_id=1)
         ChannelAddress.objects.create(
             org=org, number_id=1, key=f"key-of-{WORDS[slug]}-number", auth="jwt", secret=f"secret of {WORDS[slug]}"
         )
@@ -292,6 +295,10 @@ def invitation_pk(world: World, slug: str) -> dict[str, Any]:
     return {"pk": world.invitations[slug].pk}
 
 
+def notification_pk(world: World, slug: str) -> dict[str, Any]:
+    return {"pk": Notification.objects.get(membership=world.membership("beto" if slug == "acme" else "gil")).pk}
+
+
 def row_pk(world: World, slug: str) -> dict[str, Any]:
     return {"pk": 1}
 
@@ -401,6 +408,14 @@ PAGES: dict[str, Page] = {
     "o/<slug:slug>/inbox/<int:pk>/messages/<int:message>/confirmation/": Page({405}, {302}, Role.SDR, args=failed_pk),
     "o/<slug:slug>/inbox/<int:pk>/messages/<int:message>/media/": Page({200}, {405}, Role.VIEWER, args=lead_pk),
     "o/<slug:slug>/inbox/<int:pk>/messages/<int:message>/media/retry/": Page({405}, {302}, Role.SDR, args=failed_pk),
+    # Notifications
+    "o/<slug:slug>/notifications/": Page({200}, {405}, Role.VIEWER),
+    "o/<slug:slug>/notifications/bell/": Page({200}, {405}, Role.VIEWER),
+    "o/<slug:slug>/notifications/reading/": Page({405}, {302}, Role.VIEWER),
+    "o/<slug:slug>/notifications/settings/": Page(
+        {200}, {302}, Role.VIEWER, body=lambda world: {"digest_at": "08:00", "mention-email": "on"}
+    ),
+    "o/<slug:slug>/notifications/<int:pk>/": Page({302, 404}, {405}, Role.VIEWER, args=notification_pk),  # one's own
     # Knowledge
     "o/<slug:slug>/knowledge/": Page({200}, {405}, Role.VIEWER),
     "o/<slug:slug>/knowledge/new/<slug:sort>/": Page(

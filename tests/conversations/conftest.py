@@ -13,10 +13,11 @@ from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
-from conversations import intake, sending, turns
+from conversations import intake, news, sending, turns
 from conversations.models import AgentVersion, Conversation, Message, Number
 from conversations.ports import ChatAddress, Incoming, LinkState, MessageKind
-from orgs.models import Org, Person
+from orgs import notifications
+from orgs.models import Due, Notification, Org, Person
 from tests import fakes
 
 P = ParamSpec("P")
@@ -154,6 +155,17 @@ def send(conversation: Conversation) -> None:
 
 def reconcile(message_id: int) -> None:
     drive(lambda hands: sending.reconcile(message_id, hands))
+
+
+def told() -> list[tuple[str, str]]:
+    """What people were told: (kind, e-mail)."""
+    return sorted(Notification.objects.values_list("kind", "membership__person__email"))
+
+
+def deliver_news() -> None:
+    """Have everything sent that waits to leave the app."""
+    for ref in list(Due.objects.filter(kind=notifications.KIND).values_list("ref", flat=True)):
+        news.deliver(ref)
 
 
 def the_conversation() -> Conversation:

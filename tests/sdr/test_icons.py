@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.template import Context, Template
 
+from conversations.news import ICONS
 from sdr.context_processors import NAV
 from sdr.templatetags.ui import FLASH_ICONS
 
@@ -23,7 +24,7 @@ def drawn() -> list[str]:
 def asked() -> set[str]:
     files: list[Path] = [*TEMPLATES.rglob("*.html"), *settings.BASE_DIR.glob("*/templates/**/*.html")]
     in_templates = {name for file in files for name in ASKED.findall(file.read_text("utf-8"))}
-    return in_templates | {entry.icon for entry in NAV} | set(FLASH_ICONS.values())
+    return in_templates | {entry.icon for entry in NAV} | set(FLASH_ICONS.values()) | set(ICONS.values())
 
 
 def test_it_draws_every_icon_that_is_asked_for() -> None:

@@ -1,4 +1,4 @@
-// The page's one stream of news. Events: "inbox" (something in the list is other), "conversation" (detail: id of the open one), "state" (opened or lost).
+// The page's one stream of news. Events: "inbox" (something in the list is other), "conversation" (detail: id of the open one), "notifications" (this member has other unread ones), "state" (opened or lost).
 class Live extends EventTarget {
   #source
   #url = ""
@@ -23,7 +23,9 @@ class Live extends EventTarget {
     this.#source.addEventListener("error", this.#state)
     this.#source.addEventListener("inbox", (event) => this.#tell("inbox", event))
     this.#source.addEventListener("conversation", (event) => this.#tell("conversation", event))
+    this.#source.addEventListener("notifications", (event) => this.#tell("notifications", event))
     this.#source.addEventListener("reload", (event) => {
+      this.#tell("notifications", event)
       this.#tell("inbox", event)
       this.#tell("conversation", event)
     })

@@ -1,0 +1,14 @@
+"""Addresses of what a member is told."""
+
+from django.urls import path
+
+from conversations.views import notifications
+
+app_name = "notifications"
+urlpatterns = [
+    path("", notifications.index, name="index"),
+    path("bell/", notifications.bell, name="bell"),
+    path("reading/", notifications.reading, name="reading"),
+    path("settings/", notifications.settings, name="settings"),
+    path("<int:pk>/", notifications.show, name="show"),
+]
