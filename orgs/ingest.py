@@ -54,6 +54,7 @@ SELECT org_id, '{KIND}', id::text, statement_timestamp(), statement_timestamp(),
 OF_THE_ROWS = (psycopg.DataError, psycopg.IntegrityError, errors.ProgramLimitExceeded, UnicodeError, ValueError)
 WORTH_AGAIN = (errors.DeadlockDetected, errors.SerializationFailure)
 
+ENCODER = json.JSONEncoder()
 logger = logging.getLogger("sdr.ingest")
 
 
@@ -245,7 +246,7 @@ def columns(arrivals: Sequence[Arrival]) -> list[list[Any]]:
         [arrival.number_id for arrival in arrivals],
         [arrival.dedupe_key for arrival in arrivals],
         [arrival.body for arrival in arrivals],
-        [json.dumps(arrival.context) for arrival in arrivals],
+        [ENCODER.encode(arrival.context) for arrival in arrivals],
     ]
 
 

@@ -46,20 +46,28 @@ def verify(kind: Proof, secrets: Sequence[str], headers: Mapping[str, str], body
 class Verification:
     """The same for a body that arrives in pieces and is too large to keep: `update` with each, then `is_authentic`."""
 
-    def __init__(self, kind: Proof, secrets: Sequence[str], headers: Mapping[str, str], *, now: datetime) -> None:
+    def __init__(
+        self,
+        kind: Proof,
+        secrets: Sequence[str],
+        headers: Mapping[str, str],
+        *,
+        now: datetime,
+        is_lower: bool = False,  # the headers' names are
+    ) -> None:
         self._kind = kind
         self._secrets = [secret for secret in secrets if secret]
-        self._headers = {name.lower(): value for name, value in headers.items()}
+        self._headers = headers if is_lower else {name.lower(): value for name, value in headers.items()}
         self._now = now.timestamp()
-        timestamp = self._header(TIMESTAMP)
+        timestamp = self._header(TIMESTAMP) if kind is Proof.HMAC else ""
         start = f"{timestamp}.".encode("utf-8", "replace") if timestamp else b""
         self.used_former = False  # only a former secret fits, after `is_authentic`
-        self._macs = [hmac.new(secret.encode(), start, hashlib.sha256) for secret in self._secrets]
+        signing = self._secrets if kind is Proof.HMAC else []
+        self._macs = [hmac.new(secret.encode(), start, "sha256") for secret in signing]
 
     def update(self, chunk: bytes) -> None:
-        if self._kind is Proof.HMAC:
-            for mac in self._macs:
-                mac.update(chunk)
+        for mac in self._macs:
+            mac.update(chunk)
 
     def is_authentic(self) -> bool:
         match self._kind:

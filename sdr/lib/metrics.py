@@ -13,10 +13,10 @@ import json
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -97,25 +97,38 @@ GAUGES = {
         ),
     )
 }
+M = TypeVar("M", Counter, Histogram)
 IN_PROGRESS = Gauge("http_requests_in_progress", "Requests being answered.", multiprocess_mode="livesum")
 
 
 def incr(name: str, amount: float = 1, **labels: str) -> None:
     """Add `amount` to the counter `name` (without `_total`). Raises KeyError for a name that is not declared here."""
-    counter = COUNTERS[name]
-    (counter.labels(**labels) if labels else counter).inc(amount)
+    _one(COUNTERS, name, labels).inc(amount)
 
 
 def observe(name: str, value: float, **labels: str) -> None:
     """Note one `value` (seconds) in the histogram `name`. Raises KeyError for a name that is not declared here."""
-    histogram = HISTOGRAMS[name]
-    (histogram.labels(**labels) if labels else histogram).observe(value)
+    _one(HISTOGRAMS, name, labels).observe(value)
 
 
 def tell(name: str, value: float, /, **labels: str) -> None:
     """Set the gauge `name` to `value`. Raises KeyError for a name that is not declared here."""
     gauge = GAUGES[name]
     (gauge.labels(**labels) if labels else gauge).set(value)
+
+
+def _one(metrics: Mapping[str, M], name: str, labels: Mapping[str, str]) -> M:
+    """The one with these labels, remembered: finding it takes the library longer than counting."""
+    if not labels:
+        return metrics[name]
+    key = (name, *labels.items())
+    found = _known.get(key)
+    if found is None:
+        found = _known[key] = metrics[name].labels(**labels)
+    return cast("M", found)
+
+
+_known: dict[Any, Any] = {}  # as many as the registry has
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def test_it_puts_back_rows_in_place(copies: list[str]) -> None:
     [
         "ALTER TABLE orgs_person ADD COLUMN more text",
         "CREATE SCHEMA another",
-        "TRUNCATE orgs_membership",
+        "TRUNCATE orgs_membership CASCADE",
     ],
 )
 def test_it_copies_a_database_of_another_shape(copies: list[str], statement: str) -> None:
