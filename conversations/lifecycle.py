@@ -24,6 +24,14 @@ from orgs.models import Org, Person, Refused
 LOOK_AGAIN = timedelta(hours=1)  # after a rule that holds but must wait for a person
 LONGEST_SNOOZE = timedelta(days=365)
 IDLE = frozenset({Conversation.Lifecycle.OPEN, Conversation.Lifecycle.WAITING_LEAD})
+# Closed for one of these, they are no lead: the AI never writes to them, on any number, until a person says otherwise.
+MARKS: dict[str, Contact.Ignored] = {
+    Conversation.Closing.SPAM: Contact.Ignored.SPAM,
+    Conversation.Closing.JOB_SEEKER: Contact.Ignored.JOB_SEEKER,
+    Conversation.Closing.CUSTOMER: Contact.Ignored.CUSTOMER,
+    Conversation.Closing.SUPPLIER: Contact.Ignored.SUPPLIER,
+    Conversation.Closing.TEAM: Contact.Ignored.TEAM,
+}
 
 
 # --- By a person ----------------------------------------------------------------------------------------------------
@@ -38,16 +46,22 @@ def close(
 ) -> Conversation:
     """It is over: nothing of the AI's leaves any more, nobody is needed. The lead's next message reopens it.
 
+    Closed for one of MARKS, they leave the funnel: the AI stays silent also then, on all numbers.
+
     In: `seen_seq`, the arrival number of the last message the person saw. Raises Refused when the lead has written
     since: their message would go unread. Closing what is closed changes nothing. Out: the locked row as it is now.
     """
-    ours = intake.locked(conversation.pk)
-    if ours.lifecycle == Conversation.Lifecycle.CLOSED:
+    contact, ours = both_locked(conversation)
+    mark = MARKS.get(reason)
+    if ours.lifecycle == Conversation.Lifecycle.CLOSED and (mark is None or ours.closed_reason == reason):
         return ours
     newer = ours.messages.filter(author=Message.Author.LEAD, deleted_at=None)
     if seen_seq is not None and newer.filter(seq__gt=seen_seq).exists():
         raise Refused("newer_message", _("The lead has just written again. Read it first."))
     shut(ours, reason, person_id=person.pk)
+    if mark is not None:
+        contact.ignored_as = mark
+        contact.save(update_fields=["ignored_as"])
     if reason == Conversation.Closing.DONE:
         ask_satisfaction(ours)
     note(audit.Action.CONVERSATION_CLOSED, ours, person, request=request, data={"reason": reason})
@@ -56,10 +70,16 @@ def close(
 
 @transaction.atomic
 def reopen(conversation: Conversation, person: Person, *, request: HttpRequest | None = None) -> Conversation:
-    """It goes on. What was said before it was closed stays answered. Out: the locked row as it is now."""
-    ours = intake.locked(conversation.pk)
+    """It goes on. What was said before it was closed stays answered. Out: the locked row as it is now.
+
+    Who was marked as no lead when it was closed is a lead again.
+    """
+    contact, ours = both_locked(conversation)
     if ours.lifecycle in IDLE:
         return ours
+    if contact.ignored_as and contact.ignored_as == MARKS.get(ours.closed_reason):
+        contact.ignored_as = ""
+        contact.save(update_fields=["ignored_as"])
     ours.save(update_fields=intake.reopen(ours, settings_of.number(ours.number)))
     updated(ours, person_id=person.pk)
     note(audit.Action.CONVERSATION_REOPENED, ours, person, request=request)
@@ -85,6 +105,53 @@ def snooze(
     updated(ours, person_id=person.pk)
     note(audit.Action.CONVERSATION_SNOOZED, ours, person, request=request, data={"until": until.isoformat()})
     return ours
+
+
+@transaction.atomic
+def admit(conversation: Conversation, person: Person, *, request: HttpRequest | None = None) -> Conversation:
+    """The contact is a lead after all: the AI may write to them again, and answers what is not too old.
+
+    Nothing changes for whom nobody had marked. Out: the locked row as it is now.
+    """
+    contact, ours = both_locked(conversation)
+    if not contact.ignored_as:
+        return ours
+    former, contact.ignored_as = contact.ignored_as, ""
+    contact.save(update_fields=["ignored_as"])
+    for pk in contact.conversations.filter(owner=Conversation.Owner.AI).order_by("pk").values_list("pk", flat=True):
+        intake.want("turn", pk)
+    note(audit.Action.CONTACT_ADMITTED, ours, person, request=request, data={"from": former})
+    return ours
+
+
+@transaction.atomic
+def pause_ai(conversation: Conversation, person: Person, *, request: HttpRequest | None = None) -> Conversation:
+    """The AI writes nothing here until a person gives the conversation back; nobody has it meanwhile.
+
+    What a person has already stays theirs. Out: the locked row as it is now.
+    """
+    ours = intake.locked(conversation.pk)
+    if ours.owner != Conversation.Owner.AI:
+        return ours
+    intake.cancel_queued(ours, why="taken_over")
+    ours.owner, ours.owner_person_id, ours.hold_until = Conversation.Owner.NOBODY, None, None
+    ours.epoch += 1
+    ours.save(update_fields=["owner", "owner_person_id", "epoch", "hold_until"])
+    updated(ours, person_id=person.pk)
+    note(audit.Action.CONVERSATION_PAUSED, ours, person, request=request)
+    return ours
+
+
+def both_locked(conversation: Conversation) -> tuple[Contact, Conversation]:
+    """Contact, then conversation: the lock order of everything that touches both (DESIGN 4).
+
+    Raises Refused when the conversation has become another contact's while we waited: merged a moment ago.
+    """
+    contact = Contact.objects.select_for_update(no_key=True).filter(pk=conversation.contact_id).first()
+    ours = intake.locked(conversation.pk)
+    if contact is None or ours.contact_id != contact.pk:
+        raise Refused("changed", _("Something has happened here since: look again."))
+    return contact, ours
 
 
 # --- By the clock ---------------------------------------------------------------------------------------------------

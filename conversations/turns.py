@@ -538,7 +538,7 @@ def spent(turn: Turn, opened: Opened, decision: Decision, *, bubble: int, stage:
 
 
 # Why a person was called in the AI's place: settled when it does answer.
-ANSWERED_BY_AI = frozenset({*policy.Silence, "ai_failed"})
+ANSWERED_BY_AI = frozenset({*policy.Silence, "ai_failed", "stopped"})
 
 
 def think_again(conversation: Conversation) -> None:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.guards import Kind
-from conversations.models import AgentVersion, Conversation, EventName, MediaAsset, Message
+from conversations.models import AgentVersion, Contact, Conversation, EventName, MediaAsset, Message
 from conversations.policy import Silence
 from conversations.ports import Ack, MessageKind
 from conversations.qualification import SignalKey, Stage
@@ -42,6 +42,7 @@ NEEDS: dict[str, str | Promise] = {
     "snooze_over": _("The snooze is over"),
     Silence.LOOP: _("The AI answered many times without progress"),
     Silence.BOT: _("Another program seems to answer"),
+    "stopped": _("Somebody stopped the AI's answer"),
     "lead_asked": _("The lead asks for a person"),
     "human_topic": _("The lead speaks of something that always goes to a person"),
     "qualified": _("The lead is qualified: somebody should arrange the meeting"),
@@ -78,6 +79,7 @@ FAILURES: dict[str, str | Promise] = {
     "merged": _("Two conversations of one contact became one."),
     "discarded": _("A person decided not to send it."),
     "not_sent_and_outdated": _("It was not sent, and the conversation has moved on."),
+    "stopped": _("Somebody stopped the AI's answer."),
     "not_sent_twice": _("Two tries did not reach WhatsApp."),
     "refused_by_whatsapp": _("WhatsApp refused it."),
     "closed": _("The conversation was closed before it left."),
@@ -225,6 +227,21 @@ def standing(conversation: Conversation) -> str:
 
 
 def failure(reason: str) -> str:
+IGNORED: dict[str, str | Promise] = {
+    Contact.Ignored.CUSTOMER: _("A customer already: the AI does not write to them"),
+    Contact.Ignored.SUPPLIER: _("A supplier: the AI does not write to them"),
+    Contact.Ignored.TEAM: _("One of us: the AI does not write to them"),
+    Contact.Ignored.OWN: _("A number of ours: the AI does not write to it"),
+    Contact.Ignored.JOB_SEEKER: _("Looks for a job: the AI does not write to them"),
+    Contact.Ignored.SPAM: _("Spam: the AI does not write to them"),
+}
+
+
+def ignored(sort: str) -> str:
+    """Why the AI never writes to a contact."""
+    return str(IGNORED.get(sort, sort))
+
+
     """Why a message did not go out; a provider's own words when it is none of our codes."""
     return str(FAILURES.get(reason, reason))
 

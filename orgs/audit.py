@@ -69,6 +69,12 @@ class Action(StrEnum):
     CONVERSATION_CLOSED = "conversation.closed"
     CONVERSATION_REOPENED = "conversation.reopened"
     CONVERSATION_SNOOZED = "conversation.snoozed"
+    CONVERSATION_STARTED = "conversation.started"  # a person writes first
+    CONVERSATION_MERGED = "conversation.merged"
+    CONVERSATION_PAUSED = "conversation.ai_paused"
+    CONTACT_ADMITTED = "contact.admitted"  # a lead again, after having been marked as something else
+    ANSWER_STOPPED = "answer.stopped"
+    ANSWER_HURRIED = "answer.hurried"
     CONVERSATION_ASSIGNED = "conversation.assigned"
     ASSIGNMENT_CHANGED = "assignment.changed"
     DRAFT_APPROVED = "draft.approved"

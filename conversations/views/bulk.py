@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, ngettext_lazy
 from django.views.decorators.http import require_POST
 
-from conversations import lifecycle, replies
+from conversations import access, lifecycle, listing, replies
 from conversations.listing import Wanted
 from conversations.models import Conversation
 from orgs.access import require_role
@@ -31,7 +31,8 @@ def create(request: OrgRequest) -> HttpResponse:
     """Do `verb` to each `pk`; what cannot be done is counted. Back to the list `back`, with a way to undo it."""
     verb = VERBS.get(request.POST.get("verb", ""))
     pks = {int(pk) for pk in request.POST.getlist("pk") if pk.isascii() and pk.isdigit() and len(pk) < 19}
-    chosen = list(Conversation.objects.filter(pk__in=sorted(pks)[:MOST]).order_by("pk"))
+    mine = Conversation.objects.filter(access.theirs(request.membership))
+    chosen = list(mine.filter(pk__in=sorted(pks)[:MOST]).order_by("pk"))
     if verb is None or not chosen:
         messages.error(request, _("Select conversations first, and then what to do with them."))
         return back(request)
@@ -71,7 +72,10 @@ def create(request: OrgRequest) -> HttpResponse:
 
 
 def back(request: OrgRequest) -> HttpResponse:
-    """To the list as it was; of the address only what a list can be asked for is kept."""
+    """To the list as it was, or the conversation `to`; of the address only what a list can be asked for is kept."""
+    to = request.POST.get("to", "")
+    if to.isascii() and to.isdigit() and len(to) < 19:
+        return redirect("conversations:conversation", slug=request.org.slug, pk=int(to))
     query = Wanted.read(QueryDict(request.POST.get("back", "")).dict()).query
     address = reverse("conversations:inbox", args=[request.org.slug])
     return redirect(f"{address}?{query}" if query else address)
@@ -92,6 +96,7 @@ def give(request: OrgRequest, conversation: Conversation) -> bool:
 
 def read(request: OrgRequest, conversation: Conversation) -> bool:
     Conversation.objects.filter(pk=conversation.pk).update(unread=0)
+    listing.read([conversation], request.user.pk)
     return False
 
 

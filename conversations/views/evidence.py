@@ -65,7 +65,7 @@ def stop_follow_ups(request: OrgRequest, pk: int) -> HttpResponseBase:
     """A silent lead is not written to again by itself."""
     corrections.stop_follow_ups(get_conversation(request, pk), request.user, request=request)
     messages.success(request, _("No further follow-up until the lead writes again."))
-    return answer(request, pk)
+    return thread.answer(request, pk) if request.POST.get("from") == "strip" else answer(request, pk)
 
 
 def answer(request: OrgRequest, pk: int, *, error: str = "", wrong: str = "", typed: str = "") -> HttpResponseBase:

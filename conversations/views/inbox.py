@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 from conversations import listing, wording
 from conversations.forms import CLOSINGS
 from conversations.listing import Wanted
-from conversations.models import Conversation, Message, Number, Qualification, SavedView
+from conversations.models import Conversation, Message, Qualification
 from conversations.qualification import Stage
 from orgs.access import require_role
 from orgs.http import OrgRequest
@@ -73,15 +73,21 @@ class Row:
     stage: str
     stage_letter: str
     score: int | None
+    unread: int
     rank: int
     is_current: bool
+
+    @property
+    def unread_words(self) -> str:
+        """How many messages the member has not seen, as it is shown; nothing for none."""
+        return f"{listing.UNREAD_COUNTED}+" if self.unread > listing.UNREAD_COUNTED else str(self.unread or "")
 
     @property
     def digest(self) -> str:
         one = self.conversation
         shown = (
             str(one.contact), self.owner, self.need, self.preview, self.preview_by, self.standing, self.stage,
-            self.score, one.unread, one.last_message_at.isoformat(), one.number.name,
+            self.score, self.unread, one.last_message_at.isoformat(), one.number.name,
         )  # fmt: skip
         return sha256(repr(shown).encode()).hexdigest()[:12]
 
@@ -128,26 +134,23 @@ def column_of(request: OrgRequest, *, selected: int | None = None, is_beside: bo
     wanted = Wanted.read(request.GET)
     before = None if is_beside else listing.place(request.GET.get("before", ""))
     found = listing.search(wanted)
-    shown, older = listing.page(wanted, me.pk, found=found, before=before)
-    counts = listing.counts(wanted, me.pk, found=found)
+    shown, older = listing.page(wanted, request.membership, found=found, before=before)
+    around = listing.around(wanted, request.membership, found=found)
     rows = rows_of(shown, me, sort=wanted.sort, selected=selected)
-    views = [View(one.pk, one.name, one.query, one.query == wanted.but(q="").query)
-             for one in SavedView.objects.filter(person_id=me.pk).order_by("name")]  # fmt: skip
-    numbers = list(Number.objects.filter(removed_at=None).order_by("name", "pk").values_list("pk", "name"))
     return Inbox(
         wanted=wanted,
         tabs=[
-            Tab(name, label, count_of(counts[name]), name == wanted.show, wanted.but(show=name).query)
+            Tab(name, label, count_of(around.counts[name]), name == wanted.show, wanted.but(show=name).query)
             for name, label in listing.TABS.items()
         ],
         rows=rows,
-        views=views,
-        numbers=[Choice(str(pk), name, pk == wanted.number) for pk, name in numbers],
+        views=[View(pk, name, query, query == wanted.but(q="").query) for pk, name, query in around.views],
+        numbers=[Choice(str(pk), name, pk == wanted.number) for pk, name in around.numbers],
         statuses=[Choice(value, label, value == wanted.status) for value, label in listing.STATUSES.items()],
         sorts=[Choice(value, label, value == wanted.sort) for value, label in listing.SORTS.items()],
         before=request.GET.get("before", "") if before else "",
         older=older,
-        version=version_of(rows, counts),
+        version=version_of(rows, around.counts),
         selected=selected,
     )
 
@@ -165,25 +168,28 @@ def count_of(count: int) -> str:
 def rows_of(
     conversations: list[Conversation], me: Person, *, sort: str = "recent", selected: int | None = None
 ) -> list[Row]:
-    """The lines, with the names of the people who own them (one query)."""
-    people = names({row.owner_person_id for row in conversations if row.owner_person_id is not None})
-    owners = {row.pk: owner_of(row, me, people) for row in conversations}
+    """The lines of what `listing.page` has found. No query."""
     rows = []
     for row in conversations:
+        owner_name: str | None = getattr(row, "owner_name", None)
+        unread: int = getattr(row, "unread_by_me", 0)
+        people = {row.owner_person_id: owner_name} if row.owner_person_id is not None and owner_name else {}
+        owner = owner_of(row, me, people)
         kept: Qualification | None = getattr(row, "qualification", None)
         letter, stage = STAGES.get(kept.stage, ("", "")) if kept else ("", "")
         rows.append(
             Row(
                 conversation=row,
-                owner=owners[row.pk],
+                owner=owner,
                 owned_by=owned_by(row, me),
                 need=wording.need(row.needs_reason) if row.needs_person_since else "",
                 preview=str(wording.KINDS.get(row.preview, row.preview)),
-                preview_by=preview_by(row, owners[row.pk]),
+                preview_by=preview_by(row, owner),
                 standing=wording.standing(row),
                 stage=str(stage),
                 stage_letter=letter,
                 score=kept.score if kept else None,
+                unread=unread,
                 rank=listing.rank_of(row, sort),
                 is_current=row.pk == selected,
             )

@@ -12,6 +12,7 @@ from conversations import lifecycle
 from conversations.access import get_conversation
 from conversations.forms import SnoozeForm
 from conversations.views import conversation as thread
+from conversations.views.closure import undo
 from orgs.access import require_role
 from orgs.http import OrgRequest
 from orgs.models import Refused, Role
@@ -30,5 +31,6 @@ def create(request: OrgRequest, pk: int) -> HttpResponseBase:
         lifecycle.snooze(conversation, request.user, until=until, request=request)
     except Refused as refused:
         return thread.refuse(request, pk, str(refused))
-    messages.success(request, _("The conversation sleeps until then, or until the lead writes."))
+    words = _("The conversation sleeps until then, or until the lead writes.")
+    messages.success(request, words, extra_tags=undo(request, pk, verb="reopen"))
     return thread.answer(request, pk)

@@ -43,6 +43,7 @@ TIME_STYLES = {
     "date": "DATE_FORMAT",
     "clock": "TIME_FORMAT",
     "relative": "DATETIME_FORMAT",
+    "left": "TIME_FORMAT",
 }
 
 
@@ -79,7 +80,8 @@ def control(field: BoundField) -> SafeString:
 def time_element(value: date | datetime | None, style: str = "datetime") -> SafeString:
     """A moment as `<time>` in UTC, shown in the reader's own time zone by <local-time> (STYLE E4).
 
-    `style` is datetime, date, clock (the hour alone, below a heading with the day) or relative. Without scripts the
+    `style` is datetime, date, clock (the hour alone, below a heading with the day), relative, or left (counts the
+    seconds down). Without scripts the
     text is in Django's current time zone, which it names when that is UTC. A plain date is the same day everywhere and
     is not converted. None gives the empty string. Raises ValueError for a naive datetime: nobody knows when that is.
     """

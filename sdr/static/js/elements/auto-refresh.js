@@ -1,5 +1,6 @@
 // <auto-refresh data-seconds="3"> around an element with hx-trigger="refresh": asks anew while the page is looked at, and at once on coming back to it.
 // With data-live="conversation" the stream says when; the clock then only makes sure.
+// Nothing is taken from under the pointer: what stands beside the element and has an open menu is left as it is, and asked for again when the menu is closed.
 // A request whose answer came from another address (sign-in, when the session has ended) is not swapped in: what is typed stays.
 import { live } from "lib/live"
 
@@ -8,6 +9,7 @@ const CALM_SECONDS = 30 // while the stream is open
 
 class AutoRefresh extends HTMLElement {
   #timer
+  #left // the menu because of which something was left as it was
 
   connectedCallback() {
     this.#pace()
@@ -17,6 +19,8 @@ class AutoRefresh extends HTMLElement {
     }
     document.addEventListener("visibilitychange", this.#ask)
     document.addEventListener("htmx:beforeSwap", this.#guard)
+    document.addEventListener("htmx:oobBeforeSwap", this.#leave)
+    document.addEventListener("toggle", this.#closed, true)
   }
 
   disconnectedCallback() {
@@ -25,6 +29,8 @@ class AutoRefresh extends HTMLElement {
     live.removeEventListener("state", this.#pace)
     document.removeEventListener("visibilitychange", this.#ask)
     document.removeEventListener("htmx:beforeSwap", this.#guard)
+    document.removeEventListener("htmx:oobBeforeSwap", this.#leave)
+    document.removeEventListener("toggle", this.#closed, true)
   }
 
   #pace = () => {
@@ -37,6 +43,20 @@ class AutoRefresh extends HTMLElement {
     if (document.visibilityState !== "visible") return
     const target = this.querySelector("[hx-trigger=refresh]")
     if (target && !target.classList.contains("htmx-request")) target.dispatchEvent(new CustomEvent("refresh"))
+  }
+
+  #leave = (event) => {
+    const menu = event.detail.target?.querySelector?.("details[open]")
+    if (!menu || menu.contains(event.detail.requestConfig?.elt)) return
+    event.detail.shouldSwap = false
+    this.#left = menu
+  }
+
+  #closed = (event) => {
+    if (event.target !== this.#left || event.target.open) return
+    this.#left = undefined
+    const target = this.querySelector("[hx-trigger=refresh]")
+    if (target) window.htmx?.ajax("GET", target.getAttribute("hx-get").replace(/seen=[^&]*/, "seen="), { source: target, target, swap: "outerHTML" })
   }
 
   #guard = (event) => {

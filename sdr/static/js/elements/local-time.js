@@ -1,4 +1,4 @@
-// <local-time data-style="datetime|date|clock|relative"> around <time datetime>: the reader's time zone and language.
+// <local-time data-style="datetime|date|clock|relative|left"> around <time datetime>: the reader's time zone and language.
 const MINUTE = 60
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
@@ -12,6 +12,7 @@ class LocalTime extends HTMLElement {
     const moment = new Date(this.#time?.dateTime ?? "")
     if (Number.isNaN(moment.getTime())) return
     this.#show(moment)
+    if (this.dataset.style === "left") this.#timer = setInterval(() => this.#show(moment), 1000)
     if (this.dataset.style === "relative") this.#timer = setInterval(() => this.#show(moment), REFRESH_MS)
   }
 
@@ -34,6 +35,7 @@ class LocalTime extends HTMLElement {
     if (this.dataset.style === "date") return new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(moment)
     if (this.dataset.style === "clock") return new Intl.DateTimeFormat(language, { timeStyle: "short" }).format(moment)
     const seconds = (moment.getTime() - Date.now()) / 1000
+    if (this.dataset.style === "left" && seconds < HOUR) return left(Math.max(0, Math.ceil(seconds)), language)
     if (this.dataset.style === "relative" && Math.abs(seconds) < RELATIVE_UNTIL) return relative(seconds, language)
     return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(moment)
   }
@@ -46,6 +48,11 @@ function relative(seconds, language) {
   if (distance < HOUR) return words.format(Math.trunc(seconds / MINUTE), "minute")
   if (distance < DAY) return words.format(Math.trunc(seconds / HOUR), "hour")
   return words.format(Math.trunc(seconds / DAY), "day")
+}
+
+function left(seconds, language) {
+  const words = new Intl.RelativeTimeFormat(language, { numeric: "always" })
+  return seconds < 2 * MINUTE ? words.format(seconds, "second") : words.format(Math.ceil(seconds / MINUTE), "minute")
 }
 
 customElements.define("local-time", LocalTime)
