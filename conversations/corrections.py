@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from conversations import evidence, follow_ups, intake, settings_of
+from conversations import evidence, follow_ups, intake, settings_of, summary
 from conversations.models import Answer, Contact, Conversation, Fact, FactKey, Signal
 from conversations.qualification import SignalKey
 from orgs import audit
@@ -108,7 +108,9 @@ def locked(conversation: Conversation) -> Conversation:
 
 def finish(conversation: Conversation, target: str, person: Person, request: HttpRequest | None) -> None:
     """Judge the lead anew, and note who changed what."""
-    evidence.requalify(conversation, settings_of.number(conversation.number))
+    agent, found = settings_of.number(conversation.number), evidence.current(conversation)
+    evidence.requalify(conversation, agent, found=found)
+    summary.keep(conversation, agent, found=found)
     note(conversation, target, person, request)
 
 

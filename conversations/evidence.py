@@ -5,7 +5,7 @@ model nor a rule may make up what a lead has said.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,27 @@ class Span:
     quote: str
     start: int
     end: int
+
+
+@dataclass(frozen=True)
+class Current:
+    """The rows that count: answers oldest first, signals and facts by key."""
+
+    answers: tuple[Answer, ...]
+    signals: Mapping[str, Signal]
+    facts: Mapping[str, Fact]
+
+    @property
+    def evidence(self) -> Evidence:
+        """What `judge` takes: of the signals only those that are there."""
+        answers: dict[str, list[int]] = defaultdict(list)
+        for row in self.answers:
+            answers[row.stage].append(row.pk)
+        return Evidence(
+            answers={stage: tuple(rows) for stage, rows in answers.items()},
+            signals={key: row.pk for key, row in self.signals.items() if row.is_true},
+            facts={key: row.value for key, row in self.facts.items()},
+        )
 
 
 def write(
@@ -155,28 +176,39 @@ def rules_of(agent: AgentVersion) -> Rules:
     )
 
 
-def of(conversation: Conversation) -> Evidence:
-    """What counts now: answers and signals of the conversation, facts of its contact."""
-    answers: dict[str, list[int]] = defaultdict(list)
-    for pk, stage in Answer.objects.filter(conversation=conversation, ended_at=None).order_by("pk").values_list(
-        "pk", "stage"
-    ):  # fmt: skip
-        answers[stage].append(pk)
-    signals = Signal.objects.filter(conversation=conversation, ended_at=None, is_true=True)
-    facts = Fact.objects.filter(contact_id=conversation.contact_id, ended_at=None)
-    return Evidence(
-        answers={stage: tuple(rows) for stage, rows in answers.items()},
-        signals=dict(signals.values_list("key", "pk")),
-        facts=dict(facts.values_list("key", "value")),
+def current(conversation: Conversation, *, with_messages: bool = False) -> Current:
+    """What counts now: answers and signals of the conversation, facts of its contact. Three queries.
+
+    `with_messages` reads each row's message as well, for those who show it.
+    """
+    rows: list[Any] = [
+        Answer.objects.filter(conversation=conversation, ended_at=None),
+        Signal.objects.filter(conversation=conversation, ended_at=None),
+        Fact.objects.filter(contact_id=conversation.contact_id, ended_at=None),
+    ]
+    answers, signals, facts = (
+        (found.select_related("message") if with_messages else found).order_by("pk") for found in rows
+    )
+    return Current(
+        answers=tuple(answers),
+        signals={row.key: row for row in signals},
+        facts={row.key: row for row in facts},
     )
 
 
-def requalify(conversation: Conversation, agent: AgentVersion) -> Verdict:
+def of(conversation: Conversation) -> Evidence:
+    """What counts now, as `qualification.judge` takes it."""
+    return current(conversation).evidence
+
+
+def requalify(conversation: Conversation, agent: AgentVersion, *, found: Current | None = None) -> Verdict:
     """Judge the lead anew and keep the verdict; a change is recorded as session.updated.v1.
+
+    In: `found`, what counts now, where it was read already.
 
     A correction that lowers the score un-qualifies; what was booked meanwhile is nobody's business here.
     """
-    verdict = judge(of(conversation), rules_of(agent))
+    verdict = judge((found or current(conversation)).evidence, rules_of(agent))
     kept, made = Qualification.objects.get_or_create(conversation=conversation)
     before = (kept.stage, kept.score, kept.is_qualified)
     now = timezone.now()

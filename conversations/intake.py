@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import F, Max
 from django.utils import timezone
 
-from conversations import erasure, evidence, links, live, policy, rows, satisfaction, settings_of, wording
+from conversations import erasure, evidence, links, live, policy, rows, satisfaction, settings_of, summary, wording
 from conversations.events import record, updated
 from conversations.models import (
     AgentVersion,
@@ -641,7 +641,9 @@ def refresh_turn(message: Message) -> None:
     conversation.revision += 1
     conversation.save(update_fields=["revision"])
     if evidence.review(message):
-        evidence.requalify(conversation, settings_of.number(conversation.number))
+        agent, found = settings_of.number(conversation.number), evidence.current(conversation)
+        evidence.requalify(conversation, agent, found=found)
+        summary.keep(conversation, agent, found=found)
     if conversation.owner != Conversation.Owner.AI:
         return
     settings = settings_of.number(conversation.number)

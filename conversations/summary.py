@@ -1,25 +1,29 @@
 """What is known of a lead, for people: composed from the evidence's rows, in the language of whoever reads (PRODUCT 2).
 
 It says nothing that no row says, so nobody has to check it against the thread. `brief` leaves out everything the lead
-said or is: that may stand in an e-mail, where we could not erase it.
+said or is: that may stand in an e-mail, where we could not erase it. `short` is kept with the verdict, in the agent's
+language, for whoever opens the conversation.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext
 
-from conversations import wording
-from conversations.evidence import of as evidence_of
-from conversations.evidence import rules_of
-from conversations.models import AgentVersion, Answer, Conversation, Fact, FactKey, Signal
+from conversations import evidence, wording
+from conversations.models import AgentVersion, Conversation, FactKey, Qualification
 from conversations.qualification import STAGES, SignalKey, Stage, Verdict, judge
 
 QUOTE_CHARS = 160
 QUOTES_A_STAGE = 3  # newest
 VALUE_CHARS = 80
+SHORT_LINES = 3
+SHORT_CHARS = 600  # of a model's words
+WHO = (FactKey.NAME, FactKey.ROLE, FactKey.COMPANY, FactKey.SEGMENT)  # told without their labels
+ABOUT = (FactKey.TEAM_SIZE, FactKey.CURRENT_TOOL, FactKey.BUDGET, FactKey.TIMELINE)
+TOLD = 2  # stages whose newest words are told
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Summary:
     """A conversation in a few lines; all words are in the language it was composed in.
 
     `facts`: label and value, in FactKey's order; `answers`: stage and the lead's own words; `signals`: label and yes or
-    no; `open`: stages that lack answers.
+    no; `open`: stages that lack answers. `short`: at most SHORT_LINES, who they are, what they said, how they stand.
     """
 
     standing: str
@@ -38,30 +42,45 @@ class Summary:
     ruled_out_by: tuple[str, ...] = ()
     brief: tuple[str, ...] = field(default=())
     lines: tuple[str, ...] = field(default=())
+    short: tuple[str, ...] = field(default=())
 
     @property
     def text(self) -> str:
         return "\n".join(self.lines)
 
 
-def of(conversation: Conversation, agent: AgentVersion, *, language: str) -> Summary:
-    """The summary of a conversation as its rows are now. Inside the org; five queries, writes nothing."""
+def of(
+    conversation: Conversation, agent: AgentVersion, *, language: str, found: evidence.Current | None = None
+) -> Summary:
+    """The summary of a conversation as its rows are now. Inside the org; three queries, writes nothing.
+
+    In: `found`, what counts now, where it was read already.
+    """
+    found = found or evidence.current(conversation)
     answers: dict[str, list[str]] = {}
-    for stage, quote in Answer.objects.filter(conversation=conversation, ended_at=None).order_by("pk").values_list(
-        "stage", "quote"
-    ):  # fmt: skip
-        answers.setdefault(stage, []).append(quote)
-    facts = Fact.objects.filter(contact_id=conversation.contact_id, ended_at=None)
-    signals = Signal.objects.filter(conversation=conversation, ended_at=None)
-    verdict = judge(evidence_of(conversation), rules_of(agent))
+    for row in found.answers:
+        answers.setdefault(row.stage, []).append(row.quote)
     return compose(
-        verdict,
+        judge(found.evidence, evidence.rules_of(agent)),
         threshold=agent.threshold,
-        facts=dict(facts.values_list("key", "value")),
+        facts={key: row.value for key, row in found.facts.items()},
         answers=answers,
-        signals=dict(signals.values_list("key", "is_true")),
+        signals={key: row.is_true for key, row in found.signals.items()},
         language=language,
     )
+
+
+def keep(conversation: Conversation, agent: AgentVersion, *, found: evidence.Current, told: str = "") -> None:
+    """Keep the running summary with the verdict, and when it last changed. The conversation's row must be locked.
+
+    In: `told`, a model's own words for people, which go before ours; they are cut to SHORT_LINES.
+    """
+    lines = [" ".join(line.split()) for line in told.splitlines() if line.strip()]
+    text = "\n".join(lines[:SHORT_LINES])[:SHORT_CHARS] or "\n".join(
+        of(conversation, agent, language=agent.language, found=found).short
+    )
+    kept = Qualification.objects.filter(conversation=conversation).exclude(summary=text)
+    kept.update(summary=text, summary_at=timezone.now())
 
 
 def compose(
@@ -103,6 +122,7 @@ def compose(
             signals=told,
             open=missing,
             ruled_out_by=ruled_out,
+            short=tuple(filter(None, (_who(dict(facts)), _said(answers), _how(standing, missing)))),
             brief=(standing, *([gettext("Known: %(facts)s") % {"facts": labels}] if labels else []), *ends),
             lines=(
                 standing,
@@ -119,6 +139,26 @@ def _standing(verdict: Verdict, threshold: int) -> str:
     if verdict.stage is Stage.QUALIFIED:
         return gettext("Qualified with a score of %(score)s; more than %(threshold)s are needed") % values
     return gettext("Stage: %(stage)s, score %(score)s; qualified above %(threshold)s") % values
+
+
+def _who(facts: Mapping[str, Any]) -> str:
+    """Maria · owner · Kepler · Team size: 12; nothing while nothing is known."""
+    there = {key: _value(value) for key, value in facts.items() if value not in {None, ""}}
+    named = [there[key] for key in WHO if key in there]
+    return " · ".join([*named, *(f"{key.label}: {there[key]}" for key in ABOUT if key in there)])
+
+
+def _said(answers: Mapping[str, Sequence[str]]) -> str:
+    """The newest words of the stages that lie furthest ahead."""
+    told = [stage for stage in STAGES if answers.get(stage)][-TOLD:]
+    return " · ".join(f"{wording.stage(stage)}: {_quoted(answers[stage][-1])}" for stage in told)
+
+
+def _how(standing: str, missing: Sequence[str]) -> str:
+    """How they stand, and the first that is not told yet."""
+    return " · ".join(
+        [standing, *([gettext("Next to find out: %(stage)s") % {"stage": missing[0]}] if missing else [])]
+    )
 
 
 def _value(value: Any) -> str:

@@ -7,7 +7,7 @@ from django.db import connection
 from django.utils import timezone
 
 from conversations import costs, evidence, knowledge, policy
-from conversations.models import AgentVersion, Answer, Contact, Conversation, MediaAsset, Message, Qualification, Signal
+from conversations.models import AgentVersion, Contact, Conversation, MediaAsset, Message, Qualification
 from conversations.playbook import wording
 from conversations.ports import Asked, Context, Known, KnownAnswer, Line, MessageKind, Persona
 from conversations.qualification import Stage
@@ -124,19 +124,17 @@ def newest_words(context: Context) -> str:
 
 def known(conversation: Conversation) -> Known:
     """What counts of the lead's rows now, and what they have been asked."""
-    counts = evidence.of(conversation)
+    counts = evidence.current(conversation)
     verdict = Qualification.objects.filter(conversation=conversation).first()
-    answers = Answer.objects.filter(conversation=conversation, ended_at=None).order_by("pk")
-    signals = Signal.objects.filter(conversation=conversation, ended_at=None)
     asked = (
         conversation.messages.filter(author=Message.Author.AI, state__in=SEEN, extra__has_key="asks")
         .order_by("seq")
         .values_list("extra__asks", flat=True)
     )
     return Known(
-        facts=counts.facts,
-        answers=tuple(KnownAnswer(row.pk, row.stage, row.quote) for row in answers),
-        signals=dict(signals.values_list("key", "is_true")),
+        facts={key: row.value for key, row in counts.facts.items()},
+        answers=tuple(KnownAnswer(row.pk, row.stage, row.quote) for row in counts.answers),
+        signals={key: row.is_true for key, row in counts.signals.items()},
         stage=verdict.stage if verdict else Stage.SITUATION.value,
         score=verdict.score if verdict else 0,
         is_qualified=verdict.is_qualified if verdict else False,

@@ -25,6 +25,7 @@ from conversations import (
     policy,
     rows,
     settings_of,
+    summary,
     transcript,
     transcripts,
     vetting,
@@ -436,7 +437,10 @@ def understand(conversation: Conversation, turn: Turn, opened: Opened, decision:
         metrics.incr("sdr_finds_refused", why=one.why)
     if not evidence.is_new_in(turn):
         return False
-    if evidence.requalify(conversation, opened.agent).qualified:
+    found = evidence.current(conversation)
+    verdict = evidence.requalify(conversation, opened.agent, found=found)
+    summary.keep(conversation, opened.agent, found=found, told=decision.summary)
+    if verdict.qualified:
         notices.qualified(conversation)
     return True
 

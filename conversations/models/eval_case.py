@@ -1,4 +1,4 @@
-"""What a person says the AI should have understood or said: a labelled example, made from a turn's trace (FIELD 4.2)."""
+"""What a person says the AI should have understood or said: a labelled example, made from a trace (FIELD 4.2)."""
 
 from django.db import models
 from django.utils import timezone

@@ -2,11 +2,22 @@
 
 import pytest
 
-from conversations import settings_of, summary
-from conversations.models import Answer, Contact, Conversation, Fact, Number, Signal
+from conversations import corrections, intake, settings_of, summary, turns
+from conversations.models import (
+    Answer,
+    Contact,
+    Conversation,
+    Fact,
+    FactKey,
+    Message,
+    Number,
+    Qualification,
+    Signal,
+)
+from conversations.ports import AnswerFound, Decision, FactFound
 from conversations.qualification import Evidence, Rules, Stage, Verdict, judge
 from orgs.context import in_org
-from orgs.models import Org
+from orgs.models import Org, Person
 from tests.conversations.conftest import arrive, incoming, make_number, the_conversation
 
 
@@ -107,3 +118,50 @@ def test_another_orgs_rows_are_not_in_it(number: Number, globex: Org) -> None:
         contact = Contact.objects.create(pk=conversation.contact_id)
         theirs = Conversation.objects.create(pk=conversation.pk, contact=contact, number=make_number(), reply_jid="x@y")
         assert of(theirs).facts == ()
+
+
+def test_the_short_one_is_three_lines_at_most() -> None:
+    found = compose(
+        facts={"name": "Maria", "company": "Kepler", "team_size": 12, "email": "m@example.com"},
+        answers={"situation": ["uso planilha"], "problem": ["perco leads"], "implication": ["perdi 3 vendas"]},
+    )
+    assert found.short == (
+        "Maria · Kepler · Team size: 12",
+        "Problem: “perco leads” · Implication: “perdi 3 vendas”",
+        "Stage: Problem, score 38; qualified above 70 · Next to find out: Problem",
+    )
+    assert compose().short == (found.short[2],)
+
+
+def test_it_is_kept_with_the_verdict_and_follows_what_changes(number: Number, ana: Person) -> None:
+    arrive(number, incoming("sou da Kepler, uso planilha"))
+    lead = Message.objects.get()
+    opened = turns.open_turn(the_conversation().pk)
+    assert opened is not None
+    finds = (FactFound("company", "Kepler", lead.pk, "Kepler"), AnswerFound("situation", lead.pk, "uso planilha", 0.9))
+    assert turns.apply(opened, Decision(("E o que atrapalha?",), finds=finds))
+    kept = Qualification.objects.get()
+    assert kept.summary.splitlines()[:2] == ["Kepler", "Situação: “uso planilha”"]
+    first = kept.summary_at
+    corrections.set_fact(the_conversation(), FactKey.COMPANY, "Tycho", ana)
+    kept.refresh_from_db()
+    assert kept.summary.startswith("Tycho\n")
+    assert (kept.summary_at or 0) > first  # type: ignore[operator]
+    second = kept.summary_at
+    corrections.set_fact(the_conversation(), FactKey.EMAIL, "m@example.com", ana)
+    assert Qualification.objects.get().summary_at == second  # nothing else to say
+    intake.apply_revoke(lead)
+    assert "planilha" not in Qualification.objects.get().summary
+
+
+def test_a_models_words_go_before_ours_until_somebody_corrects(number: Number, ana: Person) -> None:
+    arrive(number, incoming("sou da Kepler"))
+    lead = Message.objects.get()
+    opened = turns.open_turn(the_conversation().pk)
+    assert opened is not None
+    found = FactFound("company", "Kepler", lead.pk, "Kepler")
+    told = "Maria, da Kepler.\n\nQuer  vender mais.\nDecide sozinha.\nUma linha a mais."
+    assert turns.apply(opened, Decision(("Certo.",), finds=(found,), summary=told))
+    assert Qualification.objects.get().summary == "Maria, da Kepler.\nQuer vender mais.\nDecide sozinha."
+    corrections.set_fact(the_conversation(), FactKey.COMPANY, "Tycho", ana)
+    assert Qualification.objects.get().summary.startswith("Tycho\n")
