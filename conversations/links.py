@@ -19,6 +19,7 @@ from orgs.models import Due, Membership, NotificationKind, Org, Role
 from orgs.models.queue import CALM, LIVE
 from sdr.lib import metrics, phone
 from sdr.lib.errors import PortError
+from sdr.lib.jobs import Steps
 
 LOOK_AFTER = timedelta(seconds=3)  # news that it is not open are checked so soon
 LOOK_AGAIN = timedelta(seconds=30)  # while it connects
@@ -102,7 +103,7 @@ def open_up(number: Number, update: LinkUpdate, *, closed_at: datetime) -> list[
 
 
 # --- Asking ---------------------------------------------------------------------------------------------------------
-def look(number_id: int) -> None:
+def look(number_id: int) -> Steps[None]:
     """Ask the provider how the number is connected, and believe it. Outside any transaction.
 
     A provider that does not answer is remembered, and people are told as of a loss.
@@ -112,7 +113,7 @@ def look(number_id: int) -> None:
         return
     asked_at = timezone.now()
     try:
-        state = transport_of(number).state()
+        state = yield transport_of(number).state
     except PortError:
         note_unreachable(number)
         return

@@ -8,6 +8,7 @@ import mimetypes
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from uuid import uuid4
 
 from django.core.files.base import ContentFile
@@ -23,6 +24,7 @@ from conversations.ports import MessageKind
 from orgs.models import Org, Refused
 from sdr.lib.errors import PortError
 from sdr.lib.http import Failure, HttpError
+from sdr.lib.jobs import Steps
 
 LARGEST_BYTES = 25 * 1024 * 1024
 LARGEST_UPLOAD_BYTES = 16 * 1024 * 1024  # WhatsApp's limit for sound and video; pictures and documents share it here
@@ -58,7 +60,7 @@ class Upload:
 
 
 # --- Files that come --------------------------------------------------------------------------------------------------
-def fetch(message_id: int, *, attempt: int) -> None:
+def fetch(message_id: int, *, attempt: int) -> Steps[None]:
     """Store the file of a message that waits for it; inside the org, outside any transaction. Safe to repeat.
 
     `attempt` counts from 1. Raises PortError when the file may come later; after TRIES, or when it cannot come any
@@ -77,7 +79,7 @@ def fetch(message_id: int, *, attempt: int) -> None:
         refuse(asset, "too_large")
         return
     try:
-        data = load(message, asset)
+        data = yield from load(message, asset)
     except PortError as error:
         if isinstance(error, HttpError) and error.failure == Failure.TOO_LARGE:
             refuse(asset, "too_large")
@@ -102,7 +104,7 @@ def died(message_id: int, reason: str) -> None:
             transcripts.go_on(Message.objects.get(pk=message_id))
 
 
-def load(message: Message, asset: MediaAsset) -> bytes:
+def load(message: Message, asset: MediaAsset) -> Steps[bytes]:
     """The bytes, one more than LARGEST_BYTES at most. Raises PortError."""
     if asset.path:
         try:
@@ -110,8 +112,8 @@ def load(message: Message, asset: MediaAsset) -> bytes:
                 return bytes(file.read(LARGEST_BYTES + 1))
         except FileNotFoundError:
             pass  # what the door had put there is gone: the provider may still have it
-    data, _mime = sending.transport_of(message.number).fetch_media(str(message.provider_id))
-    return data
+    data, _mime = yield partial(sending.transport_of(message.number).fetch_media, str(message.provider_id))
+    return bytes(data)
 
 
 def keep(asset: MediaAsset, data: bytes) -> None:

@@ -63,9 +63,9 @@ def follow_up(work: jobs.Work) -> None:
     follow_ups.look(int(work.ref))
 
 
-@jobs.kind("look", slots=4, share=2, policy=jobs.Policy(limit=timedelta(seconds=30)))
-def look(work: jobs.Work) -> None:
-    links.look(int(work.ref))
+@jobs.kind("look", slots=16, share=8, policy=jobs.Policy(limit=timedelta(seconds=30)))
+async def look(work: jobs.Work) -> None:
+    await jobs.follow(links.look(int(work.ref)), work)
 
 
 @jobs.kind(gaps.KIND, slots=4, share=2, policy=jobs.Policy(limit=timedelta(seconds=120), attempts=20))
@@ -86,8 +86,8 @@ def media_died(work: jobs.Work, reason: str) -> None:
     "media", slots=3, share=2, policy=jobs.Policy(limit=timedelta(seconds=90), attempts=media.TRIES + 2),
     on_dead=media_died,
 )  # fmt: skip
-def fetch_media(work: jobs.Work) -> None:
-    media.fetch(int(work.ref), attempt=work.attempt)
+async def fetch_media(work: jobs.Work) -> None:
+    await jobs.follow(media.fetch(int(work.ref), attempt=work.attempt), work)
 
 
 def document_died(work: jobs.Work, reason: str) -> None:

@@ -55,10 +55,10 @@ def take_in(work: jobs.Work) -> None:
         Due.objects.want(work.org_id, ingest.KIND, work.ref, at=parked.until, priority=LIVE, context=work.row.context)
 
 
-@jobs.kind("number", slots=4, share=2, policy=NUMBER_POLICY)
-def connect_number(work: jobs.Work) -> None:
-    """Do at the Evolution server what is wanted of a number. Runs inside the org."""
-    connect.carry_out(int(work.ref))
+@jobs.kind("number", slots=12, share=4, policy=NUMBER_POLICY)
+async def connect_number(work: jobs.Work) -> None:
+    """Do at the Evolution server what is wanted of a number."""
+    await jobs.follow(connect.carry_out(int(work.ref)), work)
 
 
 def apply(received: Received, *, attempt: int, losses: int = 0) -> None:

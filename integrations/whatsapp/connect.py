@@ -8,7 +8,9 @@ accepted for 45 minutes more (contracts/evolution.md 2, 3.1, 3.4).
 
 import json
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
@@ -27,6 +29,7 @@ from integrations.whatsapp.numbers import webhook_path
 from orgs.models import ChannelAddress
 from sdr.lib.errors import PortError
 from sdr.lib.http import HttpError
+from sdr.lib.jobs import Steps
 
 FORMER_FOR = timedelta(minutes=45)  # so long retries of Evolution's may still carry what was before (3.4)
 PAIRING_FOR = timedelta(minutes=10)  # codes are shown for so long after somebody asked
@@ -36,10 +39,11 @@ VERIFY_WITHIN = timedelta(seconds=20)  # then an event we provoked should have c
 HEARD_EVERY = timedelta(seconds=30)
 TOKEN_BYTES = 32
 Intent = Number.Intent
+Again = Steps[timedelta | None]  # when to look again, None when it is done
 
 
 # --- What a shift does ----------------------------------------------------------------------------------------------
-def carry_out(number_id: int) -> None:
+def carry_out(number_id: int) -> Steps[None]:
     """Do what is wanted of the number at its server. Inside the org, outside any transaction; safe to repeat.
 
     Raises PortError while the server is away, after noting it for the page; what cannot be mended by another try is
@@ -50,12 +54,12 @@ def carry_out(number_id: int) -> None:
         return
     try:
         if number.intent:
-            again = STEPS[Intent(number.intent)](number)
+            again = yield from STEPS[Intent(number.intent)](number)
             if again is None:
                 done(number)
             else:
                 links.want("number", number.pk, after=again)
-        throw_away(number.pk)
+        yield from throw_away(number.pk)
     except PortError as error:
         note(number, trouble_of(error))
         if not error.permanent:
@@ -63,38 +67,38 @@ def carry_out(number_id: int) -> None:
         done(number)
 
 
-def connect(number: Number) -> timedelta | None:
+def connect(number: Number) -> Again:
     """Make or find the instance, tell it our address, keep the code that it shows. Out: when to look again."""
     if not number.instance:
         number = rename(number)
     is_prepared = number.code_at is not None and number.intent_at is not None and number.code_at >= number.intent_at
-    pairing = ask_code(number) if is_prepared else prepare(number)
+    pairing = yield from ask_code(number) if is_prepared else prepare(number)
     if pairing is None:
         return None
     if pairing.is_open:
-        open_up(number)
-        return verify(number)
+        yield from open_up(number)
+        return (yield from verify(number))
     keep_code(number, qr=pairing.qr_png, code=pairing.code)
     if number.pairing_until is None or timezone.now() >= number.pairing_until:
         forget_code(number)
         note(number, "nobody_scanned")
         return None
     if number.verified_at is None:
-        verify(number)
+        yield from verify(number)
     return CODE_EVERY
 
 
-def renew(number: Number) -> timedelta | None:
+def renew(number: Number) -> Again:
     """Begin anew under a fresh name: the cure for a session that neither opens nor shows a code."""
-    return connect(rename(number, intent=Intent.CONNECT))
+    return (yield from connect(rename(number, intent=Intent.CONNECT)))
 
 
-def restart(number: Number) -> timedelta | None:
+def restart(number: Number) -> Again:
     """Close the connection and open it again. It provokes events, so it also proves that they reach us."""
     if number.webhook_set_at is None or number.intent_at is None or number.webhook_set_at < number.intent_at:
-        set_webhook(number)
+        yield from set_webhook(number)
         try:
-            client_of(number).restart(number.instance)
+            yield partial(client_of(number).restart, number.instance)
         except EvolutionError as error:
             if error.problem != "operation_failed":
                 raise
@@ -102,31 +106,31 @@ def restart(number: Number) -> timedelta | None:
             return CODE_EVERY
         with transaction.atomic():
             links.look_soon(number.pk)
-    return verify(number)
+    return (yield from verify(number))
 
 
-def tell_webhook(number: Number) -> timedelta | None:
+def tell_webhook(number: Number) -> Again:
     """Tell the server our address and secret once more."""
-    set_webhook(number)
+    yield from set_webhook(number)
     note(number, "")
     return None
 
 
-def log_out(number: Number) -> timedelta | None:
+def log_out(number: Number) -> Again:
     """Unlink the phone. The number stays, and can be connected again."""
     if number.instance:
-        client_of(number).logout(number.instance)
+        yield partial(client_of(number).logout, number.instance)
     forget_code(number)
     with transaction.atomic():
         links.change(number, LinkUpdate(LinkState.CLOSED, own_jid=number.own_jid))
     return None
 
 
-def remove(number: Number) -> timedelta | None:
+def remove(number: Number) -> Again:
     """Delete what we made at the server, then the number; one that has talked with anybody is kept, but put away."""
     if number.instance and number.is_ours:
-        server_of(number).delete(number.instance)
-    throw_away(number.pk)
+        yield partial(server_of(number).delete, number.instance)
+    yield from throw_away(number.pk)
     with transaction.atomic():
         # The lock keeps an arriving message from making a conversation of a number that goes.
         number = Number.objects.select_for_update().get(pk=number.pk)
@@ -252,66 +256,71 @@ def rename(number: Number, *, intent: Number.Intent | None = None) -> Number:
     return fresh
 
 
-def prepare(number: Number) -> Pairing | None:
+def prepare(number: Number) -> Steps[Pairing | None]:
     """The instance exists, is ours and posts to us; connecting has begun. Out: its code, None when it is out of reach.
 
     Raises PortError.
     """
     server = server_of(number)
-    server.version()
-    found = server.instances(number.instance)
+    yield server.version
+    found = yield partial(server.instances, number.instance)
     if found and found[0].token in {"", number.provider_key}:
-        if not is_webhook_ours(number):
-            set_webhook(number)
-        return client_of(number).connect(number.instance, number=number.phone)
+        if not (yield from is_webhook_ours(number)):
+            yield from set_webhook(number)
+        return (yield begin_pairing(number))
     if not number.is_ours:
         raise EvolutionError("instance_missing", permanent=True)
     if found:
         number = rename(number)
     note_webhook_set(number)
     try:
-        pairing = server.create(
-            number.instance, token=number.provider_key, webhook=webhook_of(number), number=number.phone
+        webhook = webhook_of(number)
+        pairing: Pairing = yield partial(
+            server.create, number.instance, token=number.provider_key, webhook=webhook, number=number.phone
         )
     except EvolutionError as error:
         if error.problem != "name_in_use":
             raise
-        if any(row.token == number.provider_key for row in server.instances(number.instance)):
-            return client_of(number).connect(number.instance, number=number.phone)  # another shift was quicker
+        if any(row.token == number.provider_key for row in (yield partial(server.instances, number.instance))):
+            return (yield begin_pairing(number))  # another shift was quicker
         rename(number)
         return Pairing()
     if not Number.objects.filter(pk=number.pk, instance=number.instance, removed_at=None).exists():
-        server.delete(number.instance)  # it was removed, or renamed, while we made it
+        yield partial(server.delete, number.instance)  # it was removed, or renamed, while we made it
         return None
     return pairing
 
 
-def ask_code(number: Number) -> Pairing | None:
+def begin_pairing(number: Number) -> Callable[[], Pairing]:
+    return partial(client_of(number).connect, number.instance, number=number.phone)
+
+
+def ask_code(number: Number) -> Steps[Pairing | None]:
     """The code of an instance that was prepared; one that is gone by now is prepared anew. Raises PortError."""
     try:
-        return client_of(number).connect(number.instance, number=number.phone)
+        return (yield begin_pairing(number))
     except EvolutionError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
-    return prepare(number)
+    return (yield from prepare(number))
 
 
-def throw_away(number_id: int) -> None:
+def throw_away(number_id: int) -> Steps[None]:
     """Delete what we made under former names. Raises PortError; what was deleted is forgotten one by one."""
     number = Number.objects.filter(pk=number_id).first()
     if number is None:
         return
     for name in list(number.leftovers):
-        server_of(number).delete(name)
+        yield partial(server_of(number).delete, name)
         with transaction.atomic():
             fresh = Number.objects.select_for_update().get(pk=number_id)
             fresh.leftovers = [one for one in fresh.leftovers if one != name]
             fresh.save(update_fields=["leftovers"])
 
 
-def open_up(number: Number) -> None:
+def open_up(number: Number) -> Steps[None]:
     """The server says that it is connected: believe it, whether or not a webhook tells so too."""
-    rows = server_of(number).instances(number.instance)
+    rows = yield partial(server_of(number).instances, number.instance)
     with transaction.atomic():
         links.change(number, LinkUpdate(LinkState.OPEN, own_jid=rows[0].own_jid if rows else ""))
 
@@ -366,9 +375,10 @@ def public_url(address: ChannelAddress) -> str:
     return f"{settings.WEBHOOK_BASE_URL or settings.SITE_URL}{webhook_path(address)}"
 
 
-def is_webhook_ours(number: Number) -> bool:
+def is_webhook_ours(number: Number) -> Steps[bool]:
     """Whether the server has exactly our address, secret and events. Raises PortError."""
-    row, wanted = client_of(number).find_webhook(number.instance), webhook_of(number)
+    wanted = webhook_of(number)
+    row = yield partial(client_of(number).find_webhook, number.instance)
     return (
         row.get("enabled") is True
         and row.get("url") == wanted.url
@@ -379,10 +389,10 @@ def is_webhook_ours(number: Number) -> bool:
     )
 
 
-def set_webhook(number: Number) -> None:
+def set_webhook(number: Number) -> Steps[None]:
     webhook = webhook_of(number)
     note_webhook_set(number)
-    client_of(number).set_webhook(number.instance, webhook)
+    yield partial(client_of(number).set_webhook, number.instance, webhook)
 
 
 def note_webhook_set(number: Number) -> None:
@@ -391,7 +401,7 @@ def note_webhook_set(number: Number) -> None:
     number.save(update_fields=["webhook_set_at", "verified_at"])
 
 
-def verify(number: Number) -> timedelta | None:
+def verify(number: Number) -> Again:
     """Has an event that we provoked arrived? Out: when to look again; afterwards the reason is noted for the page."""
     number = Number.objects.get(pk=number.pk)
     if number.verified_at is not None or number.webhook_set_at is None:
@@ -403,7 +413,7 @@ def verify(number: Number) -> timedelta | None:
         number_id=number.pk, reason=Quarantine.Reason.WRONG_INSTANCE, received_at__gte=number.webhook_set_at
     ).exists():
         note(number, "webhook_wrong_instance")
-    elif not is_webhook_ours(number):
+    elif not (yield from is_webhook_ours(number)):
         note(number, "webhook_changed")
     else:
         note(number, "webhook_silent")

@@ -4,6 +4,7 @@ A kind is one function over a row. A plain function runs on one of a few threads
 function runs on the event loop and uses `await work.run(f, …)` for every piece that needs the database, so that it
 holds no connection while it waits for a model or a vendor. A vendor's blocking client is called with `work.call(f)`: on
 a thread that has no connection, of which there are many, so that a vendor who hangs costs nobody a database thread.
+Work that goes to and fro between the two is a generator (`Steps`): what it yields is called for it.
 What the queue is made of is up to the caller (`Queue`).
 
 A row is ours while its lease lives. A thread of its own renews leases, so that busy threads cannot starve it; a row
@@ -19,7 +20,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -40,7 +41,7 @@ POLL_EVERY = timedelta(milliseconds=200)  # without a bell; also how late a row 
 GATHER = timedelta(milliseconds=2)  # pause in which finished rows and news meet, so that one statement serves many
 GATHER_BUSY = timedelta(milliseconds=10)  # the same while every thread has work: a row claimed sooner would only wait
 THREADS = 10  # for database work: more of them beat four, beyond twelve nothing is gained (HOTPATH 3)
-CALLS = 96  # threads for calls to vendors: more than all slots that make them, so that nobody queues before a call
+CALLS = 128  # threads for calls to vendors: more than all slots that make them, so that nobody queues before a call
 CHECKED_FOR = 1.0  # seconds: whether a busy thread's connection is alive is not asked before every piece of work
 CLOSE_SECONDS = 1.0  # waited for threads that still write when a shift ends
 BURIALS = 3  # times the kind may fail to take note of its own row's death before the row is buried regardless
@@ -164,6 +165,31 @@ class Work:
         """
         result: V = await self._outside(self.row.org_id, function, then)
         return result
+
+
+# Runs inside the org, on database threads; yields a call to a vendor, gets what it returned (or raised). No transaction
+# and no lock may be open at a `yield`, which may be the last that is heard of it.
+Steps = Generator[Callable[[], Any], Any, T]
+
+
+async def follow(steps: Steps[object], work: Work) -> None:
+    """Run it to its end; raises what it raises. Cancelled, it ends after what became of the present call is noted."""
+    call = await work.run(_advance, steps.__next__)
+    while call is not None:
+        call = await work.call(call, then=partial(_go_on, steps))
+
+
+def _go_on(steps: Steps[object], outcome: "Future[Any]") -> Callable[[], Any] | None:
+    error = outcome.exception()
+    return _advance(partial(steps.send, outcome.result()) if error is None else partial(steps.throw, error))
+
+
+def _advance(step: Callable[[], Callable[[], Any]]) -> Callable[[], Any] | None:
+    """Out: the next call, None at the end."""
+    try:
+        return step()
+    except StopIteration:
+        return None
 
 
 class Registry:

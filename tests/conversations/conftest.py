@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import pytest
 from django.db import connection, transaction
@@ -18,6 +18,7 @@ from conversations.models import AgentVersion, Conversation, Message, Number
 from conversations.ports import ChatAddress, Incoming, LinkState, MessageKind
 from orgs import notifications
 from orgs.models import Due, Notification, Org, Person
+from sdr.lib import jobs
 from tests import fakes
 
 P = ParamSpec("P")
@@ -120,6 +121,21 @@ class Hands:
             return then(outcome)
 
         return await self.run(both)
+
+
+def at_once(steps: jobs.Steps[T]) -> T:
+    """Run steps to their end here; out: what they return."""
+    try:
+        call = next(steps)
+        while True:
+            try:
+                value = call()
+            except Exception as error:
+                call = steps.throw(error)
+            else:
+                call = steps.send(value)
+    except StopIteration as end:
+        return cast("T", end.value)
 
 
 def drive(make: Callable[[Hands], Coroutine[Any, Any, None]]) -> None:

@@ -18,7 +18,7 @@ from orgs.models import Due, Person, Refused
 from sdr.lib.errors import PortError
 from sdr.lib.http import Failure, HttpError
 from tests import fakes
-from tests.conversations.conftest import arrive, incoming, the_conversation
+from tests.conversations.conftest import arrive, at_once, incoming, the_conversation
 
 SignIn = Callable[[Person], Client]
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
@@ -61,12 +61,12 @@ def test_it_is_wanted_with_its_message_and_stored_under_the_org(
     pk = picture(number)
     assert Due.objects.filter(kind="media", ref=str(pk)).exists()
     provider.append(PNG)
-    media.fetch(pk, attempt=1)
+    at_once(media.fetch(pk, attempt=1))
     asset = the_asset()
     assert (asset.state, asset.mime, asset.size) == (MediaAsset.State.STORED, "image/png", len(PNG))
     assert asset.path.startswith(f"{in_acme.pk}/whatsapp/{timezone.now():%Y-%m-%d}/")
     assert default_storage.open(asset.path).read() == PNG
-    media.fetch(pk, attempt=2)  # once more: nothing is asked, nothing changes
+    at_once(media.fetch(pk, attempt=2))  # once more: nothing is asked, nothing changes
     assert the_asset().path == asset.path
 
 
@@ -74,7 +74,7 @@ def test_what_the_door_had_cut_out_is_moved_and_nobody_is_asked(
     number: Number, provider: list[bytes | Exception], in_acme: Any
 ) -> None:
     kept = default_storage.save(f"{in_acme.pk}/incoming/one", ContentFile(PNG))
-    media.fetch(picture(number, kept=kept), attempt=1)
+    at_once(media.fetch(picture(number, kept=kept), attempt=1))
     assert the_asset().path != kept
     assert default_storage.open(the_asset().path).read() == PNG
     assert not default_storage.exists(kept)
@@ -82,12 +82,12 @@ def test_what_the_door_had_cut_out_is_moved_and_nobody_is_asked(
 
 def test_a_program_that_claims_to_be_a_picture_is_refused(number: Number, provider: list[bytes | Exception]) -> None:
     provider.append(b"<html><script>alert(1)</script>")
-    media.fetch(picture(number), attempt=1)
+    at_once(media.fetch(picture(number), attempt=1))
     assert (the_asset().state, the_asset().failure, the_asset().path) == ("refused", "not_what_it_claims", "")
 
 
 def test_what_is_too_large_is_refused_without_fetching_when_its_size_is_told(number: Number) -> None:
-    media.fetch(picture(number, size=media.LARGEST_BYTES + 1), attempt=1)
+    at_once(media.fetch(picture(number, size=media.LARGEST_BYTES + 1), attempt=1))
     assert (the_asset().state, the_asset().failure) == ("refused", "too_large")
 
 
@@ -96,7 +96,7 @@ def test_what_turns_out_too_large_is_refused(
 ) -> None:
     monkeypatch.setattr(media, "LARGEST_BYTES", 10)
     provider.append(PNG)
-    media.fetch(picture(number), attempt=1)
+    at_once(media.fetch(picture(number), attempt=1))
     assert (the_asset().state, the_asset().failure, the_asset().size) == ("refused", "too_large", len(PNG))
 
 
@@ -107,22 +107,22 @@ def test_what_may_come_later_is_tried_again_until_it_is_given_up(
     for attempt in range(1, media.TRIES):
         provider.append(PortError("Busy."))
         with pytest.raises(PortError):
-            media.fetch(pk, attempt=attempt)
+            at_once(media.fetch(pk, attempt=attempt))
         assert the_asset().state == "wanted"
     provider.append(PortError("Busy."))
-    media.fetch(pk, attempt=media.TRIES)
+    at_once(media.fetch(pk, attempt=media.TRIES))
     assert (the_asset().state, the_asset().failure) == ("failed", "Busy.")
 
 
 def test_what_is_gone_is_given_up_at_once(number: Number, provider: list[bytes | Exception]) -> None:
     provider.append(PortError("Gone.", permanent=True))
-    media.fetch(picture(number), attempt=1)
+    at_once(media.fetch(picture(number), attempt=1))
     assert (the_asset().state, the_asset().failure) == ("failed", "Gone.")
 
 
 def test_an_answer_beyond_all_bounds_is_too_large(number: Number, provider: list[bytes | Exception]) -> None:
     provider.append(HttpError(Failure.TOO_LARGE, "More than that."))
-    media.fetch(picture(number), attempt=1)
+    at_once(media.fetch(picture(number), attempt=1))
     assert (the_asset().state, the_asset().failure) == ("refused", "too_large")
 
 
@@ -131,14 +131,14 @@ def test_no_more_than_the_limit_is_read_of_what_the_door_kept(
 ) -> None:
     monkeypatch.setattr(media, "LARGEST_BYTES", 10)
     kept = default_storage.save(f"{in_acme.pk}/incoming/one", ContentFile(PNG * 100))
-    media.fetch(picture(number, kept=kept), attempt=1)
+    at_once(media.fetch(picture(number, kept=kept), attempt=1))
     assert (the_asset().state, the_asset().failure, the_asset().size) == ("refused", "too_large", 11)
     assert (the_asset().path, default_storage.exists(kept)) == ("", False)  # what is refused is not kept
 
 
 def test_a_picture_tells_its_size(number: Number, provider: list[bytes | Exception]) -> None:
     provider.append(samples.picture(24))
-    media.fetch(picture(number), attempt=1)
+    at_once(media.fetch(picture(number), attempt=1))
     assert (the_asset().width, the_asset().height) == (24, 24)
 
 
@@ -146,13 +146,13 @@ def test_a_file_deleted_for_everyone_goes(number: Number, provider: list[bytes |
     provider.append(PNG)
     arrive(number, incoming("", pid="P", kind=MessageKind.IMAGE, media=Media(mime="image/png", file_name="a.png")))
     pk = Message.objects.get(author="lead").pk
-    media.fetch(pk, attempt=1)
+    at_once(media.fetch(pk, attempt=1))
     path = the_asset().path
     Due.objects.all().delete()
     arrive(number, Revoke(target_id="P"))
     assert Due.objects.filter(kind="media", ref=str(pk)).exists()
     for attempt in (1, 2):
-        media.fetch(pk, attempt=attempt)
+        at_once(media.fetch(pk, attempt=attempt))
         assert not default_storage.exists(path)
         assert (the_asset().state, the_asset().failure, the_asset().path, the_asset().file_name) == (
             "refused", "deleted", "", "",
@@ -164,7 +164,7 @@ def test_a_failed_file_is_fetched_again_on_demand(
 ) -> None:
     pk = picture(number)
     provider += [PortError("Gone.", permanent=True), PNG]
-    media.fetch(pk, attempt=1)
+    at_once(media.fetch(pk, attempt=1))
     Due.objects.all().delete()
     client = sign_in(beto)
     address = f"/o/acme/inbox/{the_conversation().pk}/messages/{pk}/media/retry/"
@@ -174,7 +174,7 @@ def test_a_failed_file_is_fetched_again_on_demand(
     Due.objects.all().delete()
     assert client.post(address).status_code == 302  # once more: it is asked for already
     assert not Due.objects.filter(kind="media").exists()
-    media.fetch(pk, attempt=1)
+    at_once(media.fetch(pk, attempt=1))
     assert the_asset().state == "stored"
     with pytest.raises(Refused):
         media.want_again(Message.objects.get(pk=pk))
@@ -203,7 +203,7 @@ def test_files_that_no_message_has_are_swept_a_day_later(
     number: Number, in_acme: Any, provider: list[bytes | Exception]
 ) -> None:
     provider.append(PNG)
-    media.fetch(picture(number), attempt=1)
+    at_once(media.fetch(picture(number), attempt=1))
     orphan = media.put(PNG, "png")
     other_org = default_storage.save(orphan.replace(f"{in_acme.pk}/", "999999/", 1), ContentFile(PNG))
     now = timezone.now()

@@ -17,7 +17,7 @@ from orgs.context import in_org
 from orgs.models import Due, Mail, NotificationDelivery, Org, Person
 from sdr.lib.errors import PortError
 from tests import fakes
-from tests.conversations.conftest import arrive, deliver_news, make_number
+from tests.conversations.conftest import arrive, at_once, deliver_news, make_number
 
 CONNECTING, OPEN, CLOSED = (LinkUpdate(state) for state in (LinkState.CONNECTING, LinkState.OPEN, LinkState.CLOSED))
 LONG_AGO = links.ALERT_AFTER + timedelta(seconds=5)
@@ -120,15 +120,15 @@ def test_a_server_that_does_not_answer_is_a_loss(number: Number, monkeypatch: py
         raise PortError("away")
 
     monkeypatch.setattr(fakes.FakeTransport, "state", away)
-    links.look(number.pk)
-    links.look(number.pk)
+    at_once(links.look(number.pk))
+    at_once(links.look(number.pk))
     since = again(number).unreachable_at
     assert since is not None
     Number.objects.update(unreachable_at=since - LONG_AGO)
     links.alert(number.pk)
     assert len(letters()) == 2
     monkeypatch.setattr(fakes.FakeTransport, "state", lambda self: LinkState.OPEN)
-    links.look(number.pk)
+    at_once(links.look(number.pk))
     assert again(number).unreachable_at is None
     Number.objects.update(opened_at=timezone.now() - timedelta(hours=1))
     links.alert(number.pk)

@@ -10,7 +10,7 @@ from conversations.models import Number
 from conversations.ports import LinkState, LinkUpdate
 from orgs.models import Due
 from tests import fakes
-from tests.conversations.conftest import arrive, incoming, send, the_conversation, turn
+from tests.conversations.conftest import arrive, at_once, incoming, send, the_conversation, turn
 
 
 def due(kind: str) -> Due | None:
@@ -38,7 +38,7 @@ def test_it_is_asked_for_soon_after_news_that_it_is_not_open(connected: Number, 
     look = due("look")
     assert look is not None
     assert timedelta() < look.due_at - timezone.now() < timedelta(seconds=4)
-    links.look(connected.pk)
+    at_once(links.look(connected.pk))
     connected.refresh_from_db()
     assert connected.state == LinkState.OPEN
     assert due("wake") is not None
@@ -51,7 +51,7 @@ def test_it_is_asked_for_while_something_waits_to_leave(connected: Number, state
     send(the_conversation())
     assert due("look") is not None
     assert fakes.phone.sent == []
-    links.look(connected.pk)
+    at_once(links.look(connected.pk))
     Due.objects.filter(kind="send").delete()
     sending.wake(connected.pk)
     waiting = due("send")
@@ -64,7 +64,7 @@ def test_it_is_asked_for_while_something_waits_to_leave(connected: Number, state
 def test_it_is_asked_for_again_while_it_connects(connected: Number, state: list[LinkState]) -> None:
     state[0] = LinkState.CONNECTING
     Number.objects.update(state=LinkState.CONNECTING)
-    links.look(connected.pk)
+    at_once(links.look(connected.pk))
     look = due("look")
     assert look is not None
     assert look.due_at > timezone.now() + timedelta(seconds=20)
@@ -76,7 +76,7 @@ def test_news_that_come_while_it_is_asked_are_believed(connected: Number, monkey
         return LinkState.OPEN
 
     monkeypatch.setattr(fakes.FakeTransport, "state", closed_meanwhile)
-    links.look(connected.pk)
+    at_once(links.look(connected.pk))
     connected.refresh_from_db()
     assert connected.state == LinkState.CLOSED
     assert due("look") is not None
@@ -84,5 +84,5 @@ def test_news_that_come_while_it_is_asked_are_believed(connected: Number, monkey
 
 def test_a_number_without_an_instance_is_asked_nothing(number: Number, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fakes.FakeTransport, "state", lambda self: pytest.fail("it was asked"))
-    links.look(number.pk)
+    at_once(links.look(number.pk))
     assert due("look") is None

@@ -24,7 +24,18 @@ from orgs.models.queue import Claimed
 from sdr.lib import jobs
 from sdr.lib.errors import PortError
 from tests import fakes
-from tests.conversations.conftest import Hands, arrive, drive, incoming, make_number, ours, send, the_conversation, turn
+from tests.conversations.conftest import (
+    Hands,
+    arrive,
+    at_once,
+    drive,
+    incoming,
+    make_number,
+    ours,
+    send,
+    the_conversation,
+    turn,
+)
 
 OGG = b"OggS" + b"\0" * 32
 LATE = 660.0  # seconds: longer than a turn waits, and no reason yet to call a person
@@ -79,7 +90,7 @@ def store(message: Message, content: bytes = OGG) -> None:
     asset = MediaAsset.objects.select_related("message").get(message=message)
     asset.path = default_storage.save(f"incoming/{message.pk}", ContentFile(content))
     MediaAsset.objects.filter(pk=asset.pk).update(path=asset.path)
-    media.fetch(message.pk, attempt=1)
+    at_once(media.fetch(message.pk, attempt=1))
 
 
 def hear(message: Message, *, attempt: int = 1) -> None:

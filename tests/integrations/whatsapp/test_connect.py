@@ -25,6 +25,7 @@ from orgs.audit import Action
 from orgs.context import in_org
 from orgs.models import AuditEntry, ChannelAddress, Due, Org, Person, Received, Refused
 from sdr.lib.http import HttpError
+from tests.conversations.conftest import at_once
 
 PHONE = "5511988880000"
 Intent = Number.Intent
@@ -55,7 +56,7 @@ class World:
         return self.number
 
     def carry_out(self) -> Number:
-        connect.carry_out(self.number.pk)
+        at_once(connect.carry_out(self.number.pk))
         return self.again()
 
     def ask(self, intent: Number.Intent) -> Number:
@@ -187,11 +188,11 @@ def test_one_that_was_removed_meanwhile_leaves_nothing_behind(world: World, monk
     def removed_meanwhile(self: Any, *args: Any, **given: Any) -> Any:
         changes.ask(world.request, world.number, Intent.REMOVE)
         monkeypatch.setattr(Evolution, "create", create)
-        connect.carry_out(world.number.pk)  # another shift is quicker
+        at_once(connect.carry_out(world.number.pk))  # another shift is quicker
         return create(self, *args, **given)
 
     monkeypatch.setattr(Evolution, "create", removed_meanwhile)
-    connect.carry_out(world.number.pk)
+    at_once(connect.carry_out(world.number.pk))
     until(lambda: world.instances == [])
     assert not Number.objects.exists()
     assert not ChannelAddress.objects.exists()
@@ -208,8 +209,8 @@ def test_each_step_may_be_repeated(world: World) -> None:
             world.carry_out()
     assert len(world.instances) == 1
     world.ask(Intent.REMOVE)
-    connect.remove(Number.objects.get())
-    connect.carry_out(world.number.pk)
+    at_once(connect.remove(Number.objects.get()))
+    at_once(connect.carry_out(world.number.pk))
     until(lambda: world.instances == [])
 
 
@@ -240,7 +241,7 @@ def test_logged_out_it_stays_and_nobody_is_alarmed(world: World) -> None:
 def test_removed_it_is_gone_here_and_there(world: World) -> None:
     world.carry_out()
     world.ask(Intent.REMOVE)
-    connect.carry_out(world.number.pk)
+    at_once(connect.carry_out(world.number.pk))
     until(lambda: world.instances == [])
     assert not Number.objects.exists()
     assert not ChannelAddress.objects.exists()
@@ -287,7 +288,7 @@ def test_a_wrong_key_is_said_and_not_tried_again(world: World, settings: Any) ->
 def test_a_server_named_by_the_org_must_be_public(request_of_ana: Any, evolution: Standin) -> None:
     server = changes.Server(evolution.url, evolution.api_key)
     number = changes.start(request_of_ana, "Own", phone="", mode=Number.Mode.OFF, server=server)
-    connect.carry_out(number.pk)
+    at_once(connect.carry_out(number.pk))
     number.refresh_from_db()
     assert (number.trouble, number.intent, list(evolution.evolution.instances)) == ("not_public", Intent.NONE, [])
 
@@ -328,7 +329,7 @@ def test_silence_gets_a_reason(world: World, changed: str | None, trouble: str) 
         Quarantine.objects.keep(number.pk, b"{}", reason=Quarantine.Reason.WRONG_INSTANCE)
     Number.objects.update(webhook_set_at=timezone.now() - timedelta(seconds=30), intent_at=timezone.now())
     Quarantine.objects.update(received_at=timezone.now())
-    assert connect.verify(world.again()) is None
+    assert at_once(connect.verify(world.again())) is None
     assert world.again().trouble == trouble
     connect.note_heard(world.again(), received_at=timezone.now(), is_proof=True)
     assert world.again().trouble == ""
@@ -422,14 +423,14 @@ def test_two_shifts_at_once_make_one_instance(committed: None, evolution: Standi
         try:
             with in_org(acme):
                 start.wait(10)
-                connect.carry_out(number.pk)
+                at_once(connect.carry_out(number.pk))
         finally:
             connection.close()
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
     with in_org(acme):
-        connect.carry_out(number.pk)
+        at_once(connect.carry_out(number.pk))
         number.refresh_from_db()
         assert connect.code_of(number)["qr"]
     until(lambda: list(evolution.evolution.instances) == [number.instance])

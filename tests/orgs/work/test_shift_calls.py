@@ -104,6 +104,34 @@ def test_what_came_of_a_call_is_written_although_the_row_was_given_back(run: Run
     assert where == ["sent acme"]
 
 
+def test_steps_are_taken_inside_the_org_and_call_outside(run: Run) -> None:
+    """What a vendor returns or raises comes back to the step that asked; a last one without a call ends it."""
+    Due.objects.want(acme_id(), "steps", 1)
+    told: list[str] = []
+
+    def where() -> str:
+        return "connected" if connections["default"].connection is not None else "alone"
+
+    def refuse() -> str:
+        raise ValueError("no")
+
+    def steps() -> jobs.Steps[None]:
+        told.append(f"begun in {connection.tenant.slug}")  # type: ignore[attr-defined]
+        told.append((yield where))
+        try:
+            yield refuse
+        except ValueError as error:
+            told.append(str(error))
+        told.append(f"ended in {connection.tenant.slug}")  # type: ignore[attr-defined]
+
+    @run.kinds.kind("steps", slots=1, share=1)
+    async def follow(work: jobs.Work) -> None:
+        await jobs.follow(steps(), work)
+
+    run.until(nothing_due, within=20)
+    assert told == ["begun in acme", "alone", "no", "ended in acme"]
+
+
 def test_what_a_call_raises_reaches_the_kind(run: Run) -> None:
     Due.objects.want(acme_id(), "call", 1)
     caught: list[str] = []
