@@ -15,7 +15,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from conversations import content, lead_panel, media, pause, replies, wording
+from conversations import content, lead_panel, listing, media, pause, replies, steering, wording
 from conversations.access import get_conversation
 from conversations.forms import CLOSINGS, SNOOZES, ReplyForm
 from conversations.models import Conversation, MediaAsset, Message
@@ -82,6 +82,9 @@ def show(request: OrgRequest, pk: int) -> HttpResponseBase:
     if conversation.unread and request.membership.may(Role.SDR):
         Conversation.objects.filter(pk=pk).update(unread=0)
     context = context_of(request, conversation)
+    is_opened = not is_htmx(request) or request.headers.get("HX-Target") == "desk-thread"
+    if is_opened or request.GET.get("seen") != context["version"]:
+        listing.read([conversation], request.user.pk)
     if not is_htmx(request):
         response = page(request, {**context, "form": ReplyForm()})
     elif request.headers.get("HX-Target") == "desk-thread":  # opened from the list beside it
@@ -109,6 +112,8 @@ def answer(request: OrgRequest, pk: int) -> HttpResponseBase:
     """After a change: the refreshed thread for htmx, otherwise back to the page."""
     if not is_htmx(request):
         return redirect("conversations:conversation", slug=request.org.slug, pk=pk)
+    if request.POST.get("from") == "menu":  # perhaps of another conversation than the one that is open
+        return render(request, "layouts/_flash.html", {"oob": True})
     context = context_of(request, get_conversation(request, pk))
     return render(request, "conversations/conversation/_refresh.html", {**context, "oob": True, "with_flash": True})
 
@@ -137,6 +142,7 @@ def context_of(request: OrgRequest, conversation: Conversation) -> dict[str, Any
     bubbles = bubbles_of(shown, request.user, people, quotes=quotes, zone=ZoneInfo(request.org.time_zone))
     owner = inbox.owner_of(conversation, request.user, people)
     paused = pause.current()
+    strip = steering.of(conversation, paused=paused)
     need = wording.need(conversation.needs_reason) if conversation.needs_person_since else ""
     return {
         "conversation": conversation,
@@ -146,10 +152,13 @@ def context_of(request: OrgRequest, conversation: Conversation) -> dict[str, Any
         "is_mine": conversation.owner_person_id == request.user.pk,
         "is_ai": conversation.owner == Conversation.Owner.AI,
         "paused": paused,
+        "strip": strip,
+        "strip_why": strip_why(strip),
         "before": before,
         "earlier": min(message.seq for message in shown) if len(page) > MESSAGES_PER_PAGE else "",
         "version": version_of(
-            bubbles, (str(conversation.contact), owner, need, paused is not None, wording.standing(conversation))
+            bubbles,
+            (str(conversation.contact), owner, need, paused is not None, wording.standing(conversation), strip),
         ),
         "standing": wording.standing(conversation),
         "closings": CLOSINGS,
@@ -157,6 +166,13 @@ def context_of(request: OrgRequest, conversation: Conversation) -> dict[str, Any
         "seen_seq": conversation.seq if not before else "",
         "may_write": request.membership.may(Role.SDR),
     }
+
+
+def strip_why(strip: steering.Strip | None) -> str:
+    """In words, what the strip's state is about."""
+    if strip is None or not strip.why:
+        return ""
+    return wording.ignored(strip.why) if strip.doing is steering.Doing.IGNORED else wording.failure(strip.why)
 
 
 def panel_context(request: OrgRequest, conversation: Conversation) -> dict[str, Any]:
