@@ -27,6 +27,7 @@ class NavEntry:
 NAV = (
     NavEntry(gettext_lazy("Inbox"), "inbox", "inbox/"),
     NavEntry(gettext_lazy("Home"), "home", ""),
+    NavEntry(gettext_lazy("Agent"), "agent", "agent/"),
     NavEntry(gettext_lazy("Knowledge"), "book", "knowledge/"),
     NavEntry(gettext_lazy("Numbers"), "phone", "numbers/"),
     NavEntry(gettext_lazy("People"), "people", "people/"),

@@ -25,6 +25,7 @@ urlpatterns = [
     path("stripe/", include("djstripe.urls", namespace="djstripe")),
     path("staff/", staff.site.urls),
     path("o/<slug:slug>/inbox/", include("conversations.urls")),
+    path("o/<slug:slug>/agent/", include("conversations.agent_urls")),
     path("o/<slug:slug>/knowledge/", include("conversations.knowledge_urls")),
     path("o/<slug:slug>/notifications/", include("conversations.notification_urls")),
     path("o/<slug:slug>/numbers/", include("integrations.whatsapp.urls")),

@@ -43,7 +43,9 @@ from fido2.utils import websafe_encode
 from fido2.webauthn import AttestationObject, AttestedCredentialData, AuthenticatorData
 
 from conversations import intake
+from conversations.agents import fingerprint
 from conversations.models import (
+    AgentVersion,
     Contact,
     Conversation,
     Document,
@@ -80,6 +82,7 @@ from tests.cast import make_person
 from tests.library_pages import ASYNC, LIBRARY, OUTSIDE, STAFF, STAFF_PAGES, LibraryPage, StaffPage, key_owner
 from tests.rehearsal.models import NOTES
 
+GUARDRAILS = ("forbidden", "human_topics", "loop_limit")
 WORDS = {"acme": "zebrafinch", "globex": "ocelotmoth"}
 ROWS_PER_TABLE = 3
 FIRST_FREE_PK = 1000  # a sequence does not roll back: both orgs' start here in each test
@@ -174,6 +177,7 @@ def world(db: None, settings: Any, tmp_path: Path) -> World:
                     cursor.execute(f"SELECT setval('{model._meta.db_table}_id_seq', {FIRST_FREE_PK})")
             make_conversation(WORDS[slug])
             make_knowledge(WORDS[slug])
+            make_agent(WORDS[slug])
         sdr = org.memberships.get(role=Role.SDR)
         Notification.objects.create(membership=sdr, kind="handoff", cause="1/", conversation_id=1)
         ChannelAddress.objects.create(
@@ -251,6 +255,20 @@ def make_conversation(word: str) -> None:
         for table in ("conversations_message", "conversations_number", "conversations_turn", "conversations_evalcase"):
             cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), 1000)", [table])
         cursor.execute("SELECT setval(pg_get_serial_sequence('conversations_mediaasset', 'id'), 1000)")
+
+
+def make_agent(word: str) -> None:
+    """A version that holds, an older one, and a draft; the same ids in every org."""
+    AgentVersion.objects.create(pk=1, version=1, state="retired", instructions=f"said {word}")
+    AgentVersion.objects.create(pk=2, version=2, state="published", note=f"said {word}")
+    draft = drafted(word)
+    draft.save(force_insert=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT setval(pg_get_serial_sequence('conversations_agentversion', 'id'), 1000)")
+
+
+def drafted(word: str) -> AgentVersion:
+    return AgentVersion(pk=3, version=0, state="draft", business=f"of {word}", forbidden=[f"never {word}"])
 
 
 def make_knowledge(word: str) -> None:
@@ -423,6 +441,25 @@ PAGES: dict[str, Page] = {
     ),
     "o/<slug:slug>/notifications/<int:pk>/": Page({302, 404}, {405}, Role.VIEWER, args=notification_pk),  # one's own
     # Knowledge
+    # The agent: everybody reads, administrators change (tests/conversations/test_agent_pages.py)
+    "o/<slug:slug>/agent/": Page({302}, {405}, Role.VIEWER),
+    "o/<slug:slug>/agent/<slug:section>/": Page(
+        {200}, {302, 403}, Role.VIEWER, args=lambda world, slug: {"section": "guardrails"},
+        body=lambda world: {"seen": fingerprint(drafted(WORDS["acme"]), GUARDRAILS), "loop_limit": "9"},
+    ),
+    "o/<slug:slug>/agent/<slug:section>/sample/": Page(
+        {405}, {200}, Role.ADMIN, args=lambda world, slug: {"section": "identity"}
+    ),
+    "o/<slug:slug>/agent/publication/": Page(
+        {200}, {302, 403}, Role.VIEWER, body=lambda world: {"seen": fingerprint(drafted(WORDS["acme"]))}
+    ),
+    "o/<slug:slug>/agent/draft/end/": Page({200}, {302}, Role.ADMIN),
+    "o/<slug:slug>/agent/versions/": Page({200}, {405}, Role.VIEWER),
+    "o/<slug:slug>/agent/versions/<int:pk>/": Page({200}, {405}, Role.VIEWER, args=row_pk),
+    "o/<slug:slug>/agent/versions/<int:pk>/rollback/": Page({200}, {302}, Role.ADMIN, args=row_pk),
+    "o/<slug:slug>/agent/numbers/": Page({200}, {405}, Role.VIEWER),
+    "o/<slug:slug>/agent/numbers/<int:pk>/own/": Page({405}, {302}, Role.ADMIN, args=row_pk),
+    "o/<slug:slug>/agent/numbers/<int:pk>/shared/": Page({200}, {302}, Role.ADMIN, args=row_pk),
     "o/<slug:slug>/knowledge/": Page({200}, {405}, Role.VIEWER),
     "o/<slug:slug>/knowledge/new/<slug:sort>/": Page(
         {200}, {302}, Role.ADMIN, args=lambda world, slug: {"sort": "faq"}, body=lambda world: NEW_DOCUMENT

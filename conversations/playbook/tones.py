@@ -13,8 +13,8 @@ TONES: Mapping[str, Mapping[str, Ways]] = {
         "pt-br": {
             "hello": ("Olá{name}. Agradecemos o contato.", "Olá{name}. Obrigado pela mensagem."),
             "welcome": (
-                "Agradecemos o interesse. Para orientar você corretamente, preciso de algumas informações.",
-                "Obrigado pelo contato. Para indicar o mais adequado, gostaria de entender o seu caso.",
+                "Para orientar você corretamente, preciso antes de algumas informações.",
+                "Para indicar o mais adequado, gostaria primeiro de entender o seu caso.",
             ),
             "met": ("Muito prazer, {name}.", "Obrigado, {name}."),
             "going_on": ("Perfeitamente, seguimos por aqui.",),
@@ -31,8 +31,8 @@ TONES: Mapping[str, Mapping[str, Ways]] = {
         "en": {
             "hello": ("Hello{name}. Thank you for getting in touch.", "Hello{name}. Thank you for your message."),
             "welcome": (
-                "Thank you for your interest. To advise you properly, I need some information.",
-                "Thank you for writing. To point you to what fits, I would like to understand your case.",
+                "To advise you properly, I need some information first.",
+                "To point you to what fits, I would first like to understand your case.",
             ),
             "met": ("A pleasure, {name}.", "Thank you, {name}."),
             "going_on": ("Certainly, we continue here.",),
@@ -45,8 +45,8 @@ TONES: Mapping[str, Mapping[str, Ways]] = {
         "es": {
             "hello": ("Hola{name}. Agradecemos su contacto.", "Hola{name}. Gracias por su mensaje."),
             "welcome": (
-                "Agradecemos su interés. Para orientarle bien, necesito algunos datos.",
-                "Gracias por escribirnos. Para indicarle lo adecuado, quisiera entender su caso.",
+                "Para orientarle bien, necesito antes algunos datos.",
+                "Para indicarle lo adecuado, quisiera primero entender su caso.",
             ),
             "met": ("Mucho gusto, {name}.", "Gracias, {name}."),
             "going_on": ("Perfectamente, seguimos por aquí.",),
