@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from conversations import (
     assignment,
+    digests,
     erasure,
     follow_ups,
     gaps,
@@ -43,7 +44,7 @@ def reconcile_died(work: jobs.Work, reason: str) -> None:
     sending.reconciliation_died(int(work.ref), reason)
 
 
-@jobs.kind("reconcile", slots=8, share=4, policy=jobs.Policy(limit=timedelta(seconds=60)), on_dead=reconcile_died)
+@jobs.kind("reconcile", slots=32, share=16, policy=jobs.Policy(limit=timedelta(seconds=60)), on_dead=reconcile_died)
 async def reconcile(work: jobs.Work) -> None:
     await sending.reconcile(int(work.ref), work)
 
@@ -121,6 +122,11 @@ def notify(work: jobs.Work) -> None:
     news.deliver(work.ref)
 
 
+@jobs.kind(digests.KIND, slots=2, share=1, policy=jobs.Policy(limit=timedelta(seconds=60)))
+def digest(work: jobs.Work) -> None:
+    digests.send(int(work.ref))
+
+
 @jobs.kind(assignment.KIND, slots=4, share=2, policy=jobs.Policy(limit=timedelta(seconds=30)))
 def reassign(work: jobs.Work) -> None:
     assignment.look(int(work.ref), work.row.context)
@@ -134,6 +140,11 @@ def erase_files(work: jobs.Work) -> None:
 def ensure_gap_looks() -> int:
     """Scheduled every two minutes."""
     return gaps.ensure()
+
+
+def call_digests() -> int:
+    """Scheduled every five minutes."""
+    return digests.call()
 
 
 def watch_invariants() -> dict[str, int]:

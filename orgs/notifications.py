@@ -31,6 +31,7 @@ INSERT INTO public.orgs_notification
 SELECT told.id, %(kind)s, %(cause)s, %(conversation)s, %(number)s, %(data)s::jsonb, told.in_app, %(now)s, NULL
 FROM unnest(%(members)s::bigint[], %(shown)s::boolean[]) AS told(id, in_app)
 JOIN public.orgs_membership m ON m.id = told.id
+ORDER BY told.id
 ON CONFLICT DO NOTHING
 RETURNING membership_id, id
 """
@@ -55,18 +56,39 @@ def notify(
     ways = {pk: channels for pk, channels in channels_of(chosen.values(), kind).items() if channels}
     if not ways:
         return []
-    pks = sorted(ways)
-    with connection.cursor() as cursor:
-        cursor.execute(INSERT, {
-            "kind": kind, "cause": cause, "conversation": conversation_id, "number": number_id,
-            "data": json.dumps(dict(data or {})), "members": pks, "shown": [Channel.IN_APP in ways[pk] for pk in pks],
-            "now": timezone.now(),
-        })  # fmt: skip
-        made = dict(cursor.fetchall())
+    shown = {pk: Channel.IN_APP in ways[pk] for pk in sorted(ways)}
+    made = insert(kind, cause, shown, conversation_id=conversation_id, number_id=number_id, data=data or {})
     send_out(chosen, {pk: ways[pk] - {Channel.IN_APP} for pk in made}, made)
     for pk in made:
         tell_page(chosen[pk])
-    return [chosen[pk] for pk in pks if pk in made]
+    return [chosen[pk] for pk in shown if pk in made]
+
+
+def make(member: Membership, kind: str, cause: str) -> int | None:
+    """Note, in the current transaction, that the member is told of this; it is not shown and not sent from here.
+
+    Out: the new row's id, None when it was noted before; whoever notes the same at this moment is waited for.
+    """
+    return insert(kind, cause, {member.pk: False}, conversation_id=None, number_id=None, data={}).get(member.pk)
+
+
+def insert(
+    kind: str,
+    cause: str,
+    shown: Mapping[int, bool],
+    *,
+    conversation_id: int | None,
+    number_id: int | None,
+    data: Mapping[str, Any],
+) -> dict[int, int]:
+    """New rows for these memberships; `shown`: whether in the app. Out: the ids of new ones, by membership id."""
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, {
+            "kind": kind, "cause": cause, "conversation": conversation_id, "number": number_id,
+            "data": json.dumps(dict(data)), "members": list(shown), "shown": list(shown.values()),
+            "now": timezone.now(),
+        })  # fmt: skip
+        return dict(cursor.fetchall())
 
 
 def channels_of(members: Iterable[Membership], kind: str) -> dict[int, frozenset[str]]:

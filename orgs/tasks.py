@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 from django_q.models import Schedule, Task
 
-from orgs import backlog, deletion, departure, mail, ratelimit, sessions, shift_cluster
+from orgs import backlog, deletion, departure, mail, notifications, ratelimit, sessions, shift_cluster
 from orgs.models import Due, Heartbeat
 
 FAILURES_KEPT_FOR = timedelta(days=30)
@@ -41,6 +41,8 @@ REPEATS = (
     Repeat("integrations: prune", "integrations.tasks.prune", 60),
     Repeat("numbers: look", "conversations.links.look_at_all", 1),
     Repeat("conversations: gaps", "conversations.tasks.ensure_gap_looks", 2),
+    Repeat("notifications: prune", "orgs.tasks.prune_notifications", 60),
+    Repeat("conversations: digests", "conversations.tasks.call_digests", 5),
     Repeat("conversations: invariants", "conversations.tasks.watch_invariants", 5),
 )
 
@@ -90,6 +92,10 @@ def sweep_mail() -> None:
 
 def prune_mail() -> None:
     mail.prune()
+
+
+def prune_notifications() -> None:
+    notifications.prune()
 
 
 def prune_rate_limits() -> None:

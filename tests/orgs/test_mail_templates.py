@@ -23,6 +23,9 @@ CONTEXT = {
     "to_email": "new@example.com",
     "deleted_email": "old@example.com",
     "name": "Ana",
+    "first": timezone.now().date(),
+    "last": timezone.now().date(),
+    "digest": {"answered": 2, "qualified": 1, "needing": 0, "waiting": []},
 }
 OURS = {"orgs/mail/account_deleted"}  # the others are tried with the verbs that send them
 LANGUAGES = [code for code, _ in settings.LANGUAGES]
