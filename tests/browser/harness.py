@@ -208,6 +208,21 @@ def visitor(browser: Browser, demo: Demo, *, size: tuple[int, int] = LAPTOP, **o
     return made
 
 
+def look(person: Visitor, *, thorough: bool = True) -> None:
+    """The page in light and dark, at three widths; axe looks at both lights if `thorough`, else at the light one."""
+    page = person.page
+    assert page.locator("h1").count() == 1, f"{page.url} has no single h1"
+    assert page.title().strip()
+    for scheme, axe_at in (("light", LAPTOP), ("dark", PHONE)):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.evaluate(SETTLED)  # colours fade into each other
+        for size in (LAPTOP, PHONE, SMALL_PHONE):
+            page.set_viewport_size({"width": size[0], "height": size[1]})
+            person.assert_fits()
+            if size == axe_at and (thorough or scheme == "light"):
+                person.assert_accessible()
+
+
 def letter_to(person: Visitor, email: str, *, containing: str = "") -> str:
     """The text of the newest e-mail to this address in the demo's mail page, read in a window of its own."""
     page = person.context.new_page()

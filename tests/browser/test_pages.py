@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from orgs.demo import AURORA, DEMO_EMAIL, HELENA
-from tests.browser.harness import LAPTOP, PHONE, SETTLED, SMALL_PHONE, Visitor
+from tests.browser.harness import Visitor, look
 
 LANGUAGES = ("pt-br", "en", "es")
 ENTRANCES = ("/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/demo/mail/", "/nothing-here/")
@@ -44,21 +44,6 @@ def walk(person: Visitor, start: str, *, thorough: bool) -> list[str]:
         look(person, thorough=thorough)
         waiting += sorted(person.links())
     return seen
-
-
-def look(person: Visitor, *, thorough: bool = True) -> None:
-    """The page in light and dark, at three widths; axe looks at both lights if `thorough`, else at the light one."""
-    page = person.page
-    assert page.locator("h1").count() == 1, f"{page.url} has no single h1"
-    assert page.title().strip()
-    for scheme, axe_at in (("light", LAPTOP), ("dark", PHONE)):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        page.evaluate(SETTLED)  # colours fade into each other
-        for size in (LAPTOP, PHONE, SMALL_PHONE):
-            page.set_viewport_size({"width": size[0], "height": size[1]})
-            person.assert_fits()
-            if size == axe_at and (thorough or scheme == "light"):
-                person.assert_accessible()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
