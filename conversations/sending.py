@@ -39,6 +39,9 @@ FILE_FRESH = timedelta(seconds=20)  # reading it from storage takes its time
 FILE_VERDICT_AFTER = FILE_FRESH + FILE_CALL_TIMEOUT + timedelta(seconds=90)
 VERDICT_LATEST = intake.VERDICT_LATEST
 LOOK_EVERY = timedelta(seconds=15)
+LOOK_SELDOM = timedelta(minutes=2)  # at a doubt that is old: hundreds of them must not keep each other waiting
+WITNESS_FOR = timedelta(seconds=60)  # so long one proof that a number can be read back serves all its doubts
+WITNESSES_MOST = 10_000  # numbers
 ATTEMPTS = 5
 PAUSE = timedelta(seconds=10)
 CLOSED_PAUSE = timedelta(seconds=30)  # while the number is not connected
@@ -582,6 +585,7 @@ class Question:
     jid: str
     claimed: datetime
     asked: datetime
+    org_id: int
 
 
 async def reconcile(message_id: int, hands: Hands) -> None:
@@ -605,15 +609,19 @@ def ask(message_id: int) -> Question | None:
     if message.number.state != LinkState.OPEN:
         wait_or_park(message, now, claimed)
         return None
-    return Question(message, message.conversation.reply_jid, claimed, now)
+    return Question(message, message.conversation.reply_jid, claimed, now, intake.org_id())
 
 
 def look_back(question: Question) -> tuple[list[Incoming], bool]:
-    """What the chat shows of ours since the claim, and whether reading back can be believed. Raises PortError."""
+    """What the chat shows of ours since the claim, and whether its silence can be believed. Raises PortError.
+
+    Before the earliest verdict silence says nothing, so nobody is asked for a proof.
+    """
     since = question.claimed - timedelta(minutes=2)
     transport = transport_of(question.message.number)
     seen = transport.recent(question.jid, since=since, until=question.asked, from_us=True)
-    return seen, has_canary(question.message, seen, question.claimed)
+    is_early = question.asked < question.claimed + verdict_after(question.message)
+    return seen, not is_early and has_canary(question, seen)
 
 
 def judge(question: Question, outcome: "Future[tuple[list[Incoming], bool]]") -> None:
@@ -655,18 +663,42 @@ def match(message: Message, seen: list[Incoming]) -> Incoming | None:
     return next((one for one in same if one.provider_id not in bound), None)
 
 
-def has_canary(message: Message, seen: list[Incoming], claimed: datetime) -> bool:
-    """Proof that reading back shows what is newer than our call: else its silence means nothing."""
-    if any(one.sent_at is not None and one.sent_at > claimed for one in seen):
+def has_canary(question: Question, seen: list[Incoming]) -> bool:
+    """Proof that reading back shows what is newer than our call: else its silence means nothing.
+
+    The newest message that reading a number back has shown is remembered for a minute, so that hundreds of doubts
+    about one number ask for it once.
+    """
+    number, claimed = question.message.number, question.claimed
+    witness = (question.org_id, number.pk, number.instance)
+    if any(remember(witness, one.sent_at) > claimed for one in seen if one.sent_at is not None):
         return True
-    transport = transport_of(message.number)
-    newest = transport.chats(limit=5)
+    known = _witnesses.get(witness)
+    if known is not None and time.monotonic() - known[0] < WITNESS_FOR.total_seconds() and known[1] > claimed:
+        return True
+    transport = transport_of(number)
     now = timezone.now()
     return any(
-        one.sent_at is not None and one.sent_at > claimed
-        for jid in newest
+        remember(witness, one.sent_at) > claimed
+        for jid in transport.chats(limit=5)
         for one in transport.recent(jid, since=claimed, until=now)
+        if one.sent_at is not None
     )
+
+
+# When (monotonic) a number was read back, and the time of what was seen then, by org, number and instance.
+_witnesses: dict[tuple[int, int, str], tuple[float, datetime]] = {}
+
+
+def remember(witness: tuple[int, int, str], sent_at: datetime) -> datetime:
+    """Reading the number back has shown a message of this time. Out: that time."""
+    now = time.monotonic()
+    known = _witnesses.get(witness)
+    if known is None or known[1] < sent_at or now - known[0] >= WITNESS_FOR.total_seconds():
+        if len(_witnesses) >= WITNESSES_MOST:
+            _witnesses.clear()
+        _witnesses[witness] = (now, sent_at)
+    return sent_at
 
 
 def not_sent(message: Message) -> None:
@@ -692,7 +724,7 @@ def not_sent(message: Message) -> None:
 def wait_or_park(message: Message, now: datetime, claimed: datetime) -> None:
     """Look again soon; after half an hour a person decides, also about one that was never seen to leave our hands."""
     if now < claimed + VERDICT_LATEST:
-        intake.want("reconcile", message.pk, at=now + LOOK_EVERY)
+        intake.want("reconcile", message.pk, at=next_look(claimed, now))
         return
     with transaction.atomic():
         conversation = intake.locked(message.conversation_id)
@@ -701,6 +733,11 @@ def wait_or_park(message: Message, now: datetime, claimed: datetime) -> None:
         )
         if unsettled.update(state=Message.State.UNKNOWN) and conversation.needs_reason != "unknown_send":
             intake.need(conversation, "unknown_send")
+
+
+def next_look(claimed: datetime, now: datetime) -> datetime:
+    """When to look again: in a tenth of the doubt's age, within bounds."""
+    return now + max(LOOK_EVERY, min((now - claimed) / 10, LOOK_SELDOM))
 
 
 # --- Numbers that come and go ---------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ def fake_ports(settings: Any) -> Iterator[None]:
     settings.SDR_BRAINS = {"playbook": "tests.fakes.FakeBrain"}
     settings.SDR_PACING = False
     fakes.phone.__init__()  # type: ignore[misc]
+    sending._witnesses.clear()
     fakes.FakeBrain.script, fakes.FakeBrain.during, fakes.FakeBrain.contexts = [], None, []
     yield
 

@@ -111,6 +111,61 @@ def test_no_verdict_without_a_canary(queued: Message) -> None:
     assert Message.objects.get(pk=queued.pk).state == "unknown"
 
 
+def test_one_proof_serves_all_doubts_about_a_number(number: Number, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of sends nobody answered, of one number: each chat is read, the proof is asked for once a minute."""
+    for lead in range(5):
+        arrive(number, incoming(jid=f"551199999100{lead}@s.whatsapp.net"))
+    fakes.phone.script = [Uncertain("timeout")] * 5
+    for conversation in Conversation.objects.all():
+        turn(conversation)
+        send(conversation)
+    past_verdict()
+    asked: list[int] = []
+    real = fakes.FakeTransport.chats
+
+    def chats(self: fakes.FakeTransport, *, limit: int) -> list[str]:
+        asked.append(limit)
+        return real(self, limit=limit)
+
+    monkeypatch.setattr(fakes.FakeTransport, "chats", chats)
+    for message in Message.objects.filter(author="ai"):  # nothing newer than the calls is there yet
+        reconcile(message.pk)
+    assert [state for state, _ in ours()] == ["unknown"] * 5
+    assert len(asked) == 5
+    canary()
+    for message in Message.objects.filter(author="ai"):
+        reconcile(message.pk)
+    assert [state for state, _ in ours()] == ["queued"] * 5
+    assert len(asked) == 6
+
+
+def test_an_old_proof_proves_nothing_about_a_later_call(queued: Message) -> None:
+    canary()
+    fakes.phone.script = [Uncertain("timeout")]
+    send(queued.conversation)
+    past_verdict()
+    reconcile(queued.pk)
+    assert Message.objects.get(pk=queued.pk).state == "queued"  # that one is newer than the claim put into the past
+    Message.objects.filter(pk=queued.pk).update(state="unknown", resent=False, claimed_at=timezone.now())
+    message = Message.objects.select_related("number").get(pk=queued.pk)
+    assert message.claimed_at is not None
+    question = sending.Question(message, JID, message.claimed_at, timezone.now(), queued.conversation.pk)
+    assert not sending.has_canary(question, [])
+
+
+@pytest.mark.parametrize(
+    ("age", "pause"),
+    [
+        (timedelta(seconds=30), timedelta(seconds=15)),
+        (timedelta(minutes=10), timedelta(minutes=1)),
+        (timedelta(minutes=29), timedelta(minutes=2)),
+    ],
+)
+def test_an_old_doubt_is_looked_at_more_seldom(age: timedelta, pause: timedelta) -> None:
+    now = timezone.now()
+    assert sending.next_look(now - age, now) == now + pause
+
+
 def test_what_was_not_sent_is_sent_once_more_and_then_parked(queued: Message) -> None:
     for expected in ("queued", "failed"):
         fakes.phone.script = [Uncertain("timeout")]
