@@ -76,9 +76,26 @@ OTHERS = (
     r"wife|husband|spouse|partners?|business partner|co-?founders?|boss|board|manager|director|owners?|committee|finance|legal|"
     r"head office|headquarters|hq|parents?|dad|mom|mum|father|mother|brothers?|sisters?|son|daughter|investors?|procurement|management|leadership|council)"
 )
+# Places of work a question may name as the lead's ("quantos atendem no pet shop?").
+WORKPLACES = (
+    r"(?:academia|acougue|administradora|agencia de viagens|autoescola|barbearia|borracharia|buffet|casa de repouso|clinica|colegio|condominio|confeitaria|construtora|consultorio|corretora|"
+    r"creche|escola|escritorio de (?:advocacia|contabilidade|arquitetura)|estamparia|farmacia|fazenda|floricultura|grafica|hamburgueria|hospital|hotel|igreja|imobiliaria|lanchonete|lavanderia|"
+    r"livraria|marcenaria|marmoraria|mercadinho|metalurgica|oficina|otica|padaria|papelaria|pet ?shop|petshop|pizzaria|pousada|restaurante|salao|serralheria|sorveteria|supermercado|transportadora|vidracaria|"
+    r"carniceria|carpinteria|colegio|constructora|escuela|farmacia|ferreteria|floreria|gimnasio|guarderia|hacienda|hostal|inmobiliaria|lavanderia|libreria|panaderia|peluqueria|pizzeria|taller|veterinaria|"
+    r"bakery|barber ?shop|brewery|church|clinic|coffee shop|daycare|dental (?:office|practice)|farm|garage|gym|hair salon|hotel|law (?:firm|office)|nursery|pharmacy|practice|restaurant|salon|school|warehouse|workshop)"
+)
+# Departments people say they are of ("Ana do financeiro").
+DEPARTMENTS = (
+    r"(?:rh|ti|dp|recursos humanos|departamento pessoal|financeiro|compras|marketing|comercial|vendas|juridico|logistica|suprimentos|administrativo|almoxarifado|expedicao|producao|manutencao|cobranca|faturamento|"
+    r"atendimento|operacoes|qualidade|controladoria|sac|secretaria|recepcao|finanzas|ventas|compras|contabilidad|sistemas|operaciones|administracion|hr|it|procurement|purchasing|finance|operations|ops|sales|accounting)"
+)
 # Titles a person has. More may follow ("gerente de frota").
 TITLES = (
-    r"(?:sub)?(?:gerente|diretor[a]?|coordenador[a]?|supervisor[a]?|analista|assistente|auxiliar|encarregad[oa]|comprador[a]?|"
+    r"(?:sub-?|vice-?|ex-?)?(?:mantenedor[a]?|gestor[a]?|orientador[a]?|tutor[a]?|instrutor[a]?|educador[a]?|bibliotecari[oa]|almoxarife|controller|pregoeir[oa]|maitre|gastronom[oa]|biomedic[oa]|fonoaudiolog[oa]|terapeuta(?: ocupacional)?|quiropraxista|podolog[oa]|massoterapeuta|doula|parteira|"
+    r"agronom[oa]|zootecnista|biolog[oa]|quimic[oa]|geolog[oa]|topograf[oa]|economista|estatistic[oa]|tradutor[a]?|interprete|redator[a]?|editor[a]?|produtor[a]?|ilustrador[a]?|music[oa]|dj|cerimonialista|decorador[a]?|paisagista|jardineir[oa]|"
+    r"padeir[oa]|acougueir[oa]|garcom|garconete|barista|churrasqueir[oa]|bolo?eira|doceir[oa]|salgadeir[oa]|artesa|artesao|serralheir[oa]|vidraceir[oa]|pintor[a]?|gesseir[oa]|azulejista|soldador[a]?|torneir[oa]|ferramenteir[oa]|funileir[oa]|borracheir[oa]|"
+    r"taxista|motoboy|entregador[a]?|piloto|vigilante|porteir[oa]|caseir[oa]|diarista|cuidador[a]?|baba|camareir[oa]|governanta|vereador[a]?|escriva[o]?|delegad[oa]|juiz[a]?|promotor[a]?|tabelia[o]?|perit[oa]|leiloeir[oa]|bombeir[oa]|militar|diacon[oa]|padre|reverend[oa]|"
+    r"gerente|diretor[a]?|coordenador[a]?|supervisor[a]?|analista|assistente|auxiliar|encarregad[oa]|comprador[a]?|"
     r"vendedor[a]?|consultor[a]?|representante|secretari[oa]|recepcionista|administrador[a]?|estagiari[oa]|atendente|"
     r"don[oa]|proprietari[oa]|soci[oa](?:[- ](?:administrador[a]?|fundador[a]?|gerente|proprietari[oa]))?|fundador[a]?|cofundador[a]?|empresari[oa]|empreendedor[a]?|"
     r"sindic[oa](?: profissional)?|presidente|vice-presidente|tesoureir[oa]|"

@@ -5,8 +5,9 @@ before is context: "quatro" answers what was asked, "sim" confirms the price tha
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from conversations.playbook import headcount, identity, persontype, purchase, reach, spans
 from conversations.playbook.money import level
@@ -21,6 +22,12 @@ USED = re.compile(
 )
 LONGEST_TEXT = 1_500  # characters that are read; whoever writes more has said who they are before that
 LEAST_SURE = 0.5  # below, a find is not told
+# How sure a find must be to replace what is known already, where it was neither asked for nor corrects it.
+REPLACES = {"person_type": 0.75, "current_tool": 0.85, "segment": 0.8, "company": 0.9, "name": 0.9, "role": 0.85}
+CORRECTS = re.compile(
+    r"\b(?:na verdade|alias|ou melhor|quer dizer|digo|minto|ops|corrigindo|mudamos|agora e|troquei|trocamos|actually|i mean|sorry|we switched|"
+    r"en realidad|mejor dicho|perdon|quise decir|cambiamos)\b"
+)
 
 
 @dataclass(frozen=True)
@@ -39,11 +46,19 @@ class Fact:
     confidence: float
 
 
-def find(text: str, *, question: str = "", language: str = "", tagger: spans.Tagger | None = None) -> list[Fact]:
+def find(
+    text: str,
+    *,
+    question: str = "",
+    language: str = "",
+    known: Mapping[str, Any] | None = None,
+    tagger: spans.Tagger | None = None,
+) -> list[Fact]:
     """Facts in one turn of a lead, at most one per key, in the order of `KEYS`.
 
     In: the turn's honest text, the agent's message before, the language spoken (`pt-BR`, `en`, `es`, "" if not known),
-    and the weights of the second opinion when they are not the shipped ones.
+    the facts known already (a passing word does not replace one of `REPLACES`), and the weights of the second opinion
+    when they are not the shipped ones.
     """
     text = text[:LONGEST_TEXT]
     topics = asked(question)
@@ -52,7 +67,15 @@ def find(text: str, *, question: str = "", language: str = "", tagger: spans.Tag
     if (kind := persontype.read(text, question, found=found.keys(), topics=topics)) is not None:
         value, start, end, confidence = kind
         found["person_type"] = Fact("person_type", value, start, end, text[start:end], confidence)
-    return [found[key] for key in KEYS if key in found]
+    corrects = bool(CORRECTS.search(level(text)))
+    return [
+        found[key] for key in KEYS if key in found and (corrects or key in topics or _is_news(found[key], known or {}))
+    ]
+
+
+def _is_news(fact: Fact, known: Mapping[str, Any]) -> bool:
+    """Whether nothing is known of this yet, or the find is sure enough to replace it."""
+    return fact.key not in known or fact.confidence >= REPLACES.get(fact.key, 0.0)
 
 
 def _revise(found: dict[str, Fact], text: str, reading: spans.Reading) -> None:
@@ -60,7 +83,7 @@ def _revise(found: dict[str, Fact], text: str, reading: spans.Reading) -> None:
     for key in spans.KEYS:
         fact = found.get(key)
         if fact is not None:
-            if reading.within(key, fact.start, fact.end) < spans.LEAST.get(key, 0.0):
+            if fact.quote == fact.value and reading.within(key, fact.start, fact.end) < spans.LEAST.get(key, 0.0):
                 del found[key]
             continue
         if key in spans.ENOUGH and (span := reading.best(key, spans.ENOUGH[key])) is not None:
@@ -82,14 +105,20 @@ def _found(text: str, question: str, topics: frozenset[str], language: str) -> I
     if company:
         yield at("company", company)
     introduces = bool(name) or bool(topics & {"name", "segment", "company"})
-    for role in identity.roles(text, is_asked="role" in topics, introduces=introduces):
+    role = next(identity.roles(text, is_asked="role" in topics, introduces=introduces), None)
+    if role:
         yield at("role", role)
     for mail, start, end in reach.mails(text):
         yield at("email", (start, end, 0.95), mail)
     for phone, start, end in reach.phones(text, is_asked="phone" in topics, language=language):
         yield at("phone", (start, end, 0.9), phone)
-    for segment in identity.segments(text, is_asked="segment" in topics, company=company[:2] if company else None):
+    segment = next(
+        identity.segments(text, is_asked="segment" in topics, company=company[:2] if company else None), None
+    )
+    if segment and not (role and role[0] <= segment[0] < role[1]):
         yield at("segment", segment)
+    elif (workplace := identity.segment_asked_about(text, question)) is not None:
+        yield at("segment", (0, len(text.rstrip()), 0.6), _verbatim(question, workplace))
     team = headcount.team(text, is_asked="team_size" in topics)
     if team is not None and not ("decision_maker" in topics and "team_size" not in topics):
         yield at("team_size", (team.start, team.end, team.confidence), team.size)

@@ -3,7 +3,16 @@
 import re
 from collections.abc import Iterator
 
-from conversations.playbook.fact_words import BROAD, FIRST_NAMES, KIN, TITLE_MORE, TITLES, TRADES
+from conversations.playbook.fact_words import (
+    BROAD,
+    DEPARTMENTS,
+    FIRST_NAMES,
+    KIN,
+    TITLE_MORE,
+    TITLES,
+    TRADES,
+    WORKPLACES,
+)
 from conversations.playbook.money import level
 
 Place = tuple[int, int, float]  # start, end, confidence
@@ -113,6 +122,8 @@ def names(text: str, *, is_asked: bool) -> Iterator[Place]:
                 found.append((*place, confidence))
     here = re.finditer(rf"(?:^|[.!\n,]\s*)({PROPER}(?:\s+{PROPER})?)\s+(?:aqui|here|por aqui)\b", text)
     found += [(match.start(1), match.end(1), 0.85) for match in here if not _is_common(match.group(1))]
+    if not found and (signed := _signed(text)) is not None:
+        found.append(signed)
     if is_asked and not found and (direct := _direct_name(text, plain)) is not None:
         found.append(direct)
     surest = max((place for _, _, place in found), default=0.0)
@@ -121,6 +132,25 @@ def names(text: str, *, is_asked: bool) -> Iterator[Place]:
         yield called[-1]
     elif found:
         yield next(place for place in reversed(found) if place[2] == surest)
+
+
+SIGNED = re.compile(rf"(?:[.?!,\n]|\s-)\s*({PROPER}(?:\s+(?:d[aeo]s?\s+)?{PROPER}){{0,2}})\s*[.!]?\s*$")
+AFTER_TITLE = re.compile(
+    rf"\b(?:sou|soy|i'm|i am)\s+(?:[oa]\s+|el\s+|la\s+|the\s+|an?\s+)?(?:{TITLES})(?:{TITLE_MORE})\s*,\s*$"
+)
+
+
+def _signed(text: str) -> Place | None:
+    """A first name as the text's last words ("…? Ana Lima"), or after what one is ("sou síndico, Ivo")."""
+    if text.isupper():
+        return None
+    match = SIGNED.search(text)
+    if match and level(match.group(1)).split()[0] in FIRST_NAMES and len(match.group(1).split()) > 1:
+        return match.start(1), match.end(1), 0.7
+    for run in PROPER_RUN.finditer(text):
+        if AFTER_TITLE.search(level(text[: run.start()])) and not _is_common(run.group()):
+            return run.start(), run.end(), 0.8
+    return None
 
 
 def _is_common(name: str) -> bool:
@@ -265,9 +295,17 @@ def _proper_at(text: str, plain: str, start: int, *, strict: bool) -> tuple[int,
     return at, at + len(clause)
 
 
+OF_DEPARTMENT = re.compile(
+    rf"\b(?:sou|soy|aqui e|aqui|i'm|i am|this is|trabalho n|trabajo en|falo d|e) ?[oa]?\s+(?:[a-z]+\s+){{0,2}}?(?:d[oa]|del?|of|from|in|en|no|na|cuido d[oa])\s+(?:the\s+|la\s+)?({DEPARTMENTS})\b"
+)
+
+
 def roles(text: str, *, is_asked: bool, introduces: bool) -> Iterator[Place]:
     """Where the lead says what they are in the company, or by profession."""
     plain = level(text)
+    if (department := OF_DEPARTMENT.search(plain)) and introduces:
+        yield department.start(1), department.end(1), 0.8
+        return
     for match in [*ENGLISH_TITLE.finditer(plain), *ROLE_CUES.finditer(plain)]:
         if re.search(r"\b(?:nao|not|no|fui|era|filho d[oa]|marido d[oa])\s*$", plain[: match.start()]):
             continue
@@ -301,12 +339,35 @@ def _without_greeting(plain: str) -> str:
     return plain[start:]
 
 
+PEOPLE_COUNTED = re.compile(r"(?:\d|\b(?:dois|duas|dos|tres|quatro|cuatro|cinco|seis|two|three|four|five|six))\s+$")
+YOURS = re.compile(
+    rf"\b(?:(?P<of>{WORKPLACES})\s+(?:de voces|de vcs|de ustedes|d[oa] senhora?)|"
+    rf"(?:quant[oa]s|cuant[oa]s|how many|quem|quien|who)\b[^?]*\b(?:n[ao]|en (?:el|la)|at the|in the)\s+(?P<at>{WORKPLACES}))\b"
+)
+DENIES = re.compile(
+    r"\W*(?:nao|no|nope)\b(?![^.!?]*,)|.*\b(?:nao (?:e|sou|tenho|temos)|no (?:es|soy|tengo)|it's not|i'm not)\b"
+)
+
+
+def segment_asked_about(text: str, question: str) -> tuple[int, int] | None:
+    """Where the question names the lead's own workplace, if the lead answers and does not deny it."""
+    asked = level(question)
+    if not text.strip() or DENIES.match(level(text)):
+        return None
+    for match in YOURS.finditer(asked):
+        if "?" in asked[match.end() :] and "." not in asked[match.end() : asked.find("?", match.end())]:
+            return match.span(match.lastgroup or 0)
+    return None
+
+
 def segments(text: str, *, is_asked: bool, company: tuple[int, int] | None) -> Iterator[Place]:
     """Where the line of business is said, or shows in the company's name."""
     plain = level(text)
     candidates: list[Place] = []
     for match in TRADE.finditer(plain):
         word = match.group(1)
+        if PEOPLE_COUNTED.search(plain[: match.start()]) and re.fullmatch(TITLES, word):
+            continue
         inside = company is not None and company[0] <= match.start() < company[1]
         own = OWN_BUSINESS.search(plain[: match.start()])
         for_own = FOR_OWN.search(plain[: match.start()])

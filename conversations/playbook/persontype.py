@@ -21,7 +21,7 @@ BUSINESS = re.compile(
 )
 HOUSEHOLD = re.compile(
     r"\b(?:(?:minha|nossa|mi|nuestra|my|our|a|em|para|pra|la|de) (?:casa|apartamento|ape|apto|depto|departamento|home|house|apartment|chacara|sitio)|moro|moramos|vivo (?:em|en|com|con|num)|meus? filh[oa]s?|minhas? filhas?|meu cachorro|minha gata|meu carro|minha moto|meu bebe|do bebe|meu celular|aposentad[oa]|aposentadoria|solteir[oa]|"
-    r"mis? hij[oa]s?|mi perro|mi coche|mi carro|mi auto|my (?:kids?|son|daughter|dog|cat|car|knee|back|family)|pessoa fisica|pf|uso pessoal|uso proprio|personal use|cpf|escola do meu|faculdade|namorad[oa]|novi[oa]|meu quarto|aluguel|quintal|sala de estar|backyard|living room|condominio)\b"
+    r"mis? hij[oa]s?|mi perro|mi coche|mi carro|mi auto|my (?:kids?|son|daughter|dog|cat|car|knee|back|family)|pessoa fisica|pf|uso pessoal|uso proprio|personal use|cpf|escola do meu|faculdade|namorad[oa]|novi[oa]|meu quarto|quintal|sala de estar|backyard|living room)\b"
 )
 TO_ASKED = (
     (

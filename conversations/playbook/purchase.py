@@ -148,7 +148,7 @@ def tools(text: str, *, is_asked: bool, tool_named: str) -> Iterator[Place]:
     strong = [place for place in best if place[2] > 0.7]
     if strong or best:
         chosen = strong or best
-        yield max(chosen, key=lambda place: (place[2], -place[0]))
+        yield chosen[0] if is_asked else max(chosen, key=lambda place: (place[2], -place[0]))
         return
     if (brand := _brand(text, plain, is_asked=is_asked)) is not None:
         yield brand
@@ -239,7 +239,9 @@ def budgets(text: str, *, is_asked: bool, price_asked: bool) -> Iterator[Place]:
             continue
         if number.is_doubtful and not money:
             continue
-        per = re.match(r"\s*(?:reais |euros |contos )?(?:por|/|al|a|per|no) ?(?:mes|month|ano)\b|\s*mensa", after)
+        if (counted := COUNTED.match(after)) and not OF_MONEY.fullmatch(counted.group(1)):
+            continue
+        per = PER.match(after)
         cue = BUDGET_CUES.search(before[-40:]) or BUDGET_CUES.search(after[:26])
         now = (PAYS_NOW.search(before) or (LOSSES.search(plain) and not is_asked)) and not re.search(
             r"\b(?:ate|no maximo|up to|hasta|max|teto)\s+(?:\w+\s+)?$", before
@@ -283,6 +285,16 @@ def budgets(text: str, *, is_asked: bool, price_asked: bool) -> Iterator[Place]:
                 yield word.start(), word.end(), 0.5
 
 
+COUNTED = re.compile(r"\s+([a-z]{4,}(?:s|es))\b")  # "12 mil seguidores": how many, not how much
+OF_MONEY = re.compile(
+    r"reais|contos|pesos|pesitos|euros|dolares|dollars|bucks|soles|mangos|pilas|quetzales|bolivianos|guaranies|libras|pounds|mensais|mensuales|anuais|anuales|"
+    r"disponiveis|disponibles|guardados|reservados|livres|menos|mais|pelas|pelos|nos|nas|tops"
+)
+PER = re.compile(
+    r"\s*(?:reais |euros |contos |pesos |dolares )?(?:(?:por|/|al|a|per|no|each|cada) ?(?:mes|month|ano|year|semana|week)\b|mensa|"
+    r"(?:por|per) (?:ha|hectare|hectarea|cabeca|aluno|alumno|student|vida|pessoa|persona|person|usuario|user|funcionario|empleado|employee|veiculo|vehiculo|vehicle|"
+    r"unidade|unidad|unit|hora|hour|m2|metro|peca|pieza|aula|clase|class|sessao|sesion|session|visita|visit|lead|loja|tienda|store)\b)"
+)
 LOSSES = re.compile(
     r"\b(?:prejuizo|perd\w+|lost|lose|losing|multa|tuve que pagar|tivemos que pagar|paguei|pague|tiramos|sobrar|conserto|arreglo|guincho|se nos|cost us|custou|costo)\b"
 )
@@ -443,7 +455,8 @@ def timelines(text: str, *, topics: frozenset[str]) -> Iterator[Place]:
     )
     places = times(text)
     if is_asked:
-        clause = re.split(r"[.;!?\n]", text)[0].strip()
+        said_at = min([place[0] for place in places] + ([hurry.start()] if hurry else []), default=0)
+        clause = _clause_at(text, said_at)
         short = 0 < len(clause.split()) <= SHORT_ANSWER
         if (
             (places or hurry)
@@ -508,6 +521,16 @@ def timelines(text: str, *, topics: frozenset[str]) -> Iterator[Place]:
             return
 
 
+def _clause_at(text: str, at: int) -> str:
+    """The sentence that holds a place of the text."""
+    start = 0
+    for piece in re.split(r"(?<=[.;!?\n])", text):
+        if start <= at < start + len(piece):
+            return piece.strip(" .;!?\n\t")
+        start += len(piece)
+    return ""
+
+
 VAGUE_HURRY = re.compile(
     r"logo|yesterday|correndo|urgencia|right away|straight away|immediately|imediatamente|inmediatamente"
 )
@@ -515,7 +538,7 @@ HAPPENED = re.compile(
     r"\b(?:perdi|perdemos|perdeu|perderam|foram|fizemos|venceu|morreram|morreu|tive|tivemos|tuve|tuvimos|perdimos|perdio|se fue|se fueron|lost|had to|was|were|gastei|gastamos|paguei|pagamos|pague|descobri|fechei|fechou|caiu|deixei|devolvi|levei|fui|ficamos|fiquei|missed|paid|spent|went|missed)\b"
 )
 NO_DATE = re.compile(
-    r"(?:ate (?:hoje|agora|meia noite|tarde|la)|hasta (?:hoy|ahora|tarde)|(?:em )?ate \d+ ?h(?:oras)?|antes|depois|despues|(?:no |el )?mesm[oa] (?:dia|hora)|mismo dia|same day|todo dia.*|every day)"
+    r"(?:(?:ate|hasta) (?:de |la )?(?:madrugada|noite|noche)|ate (?:hoje|agora|meia noite|tarde|la)|hasta (?:hoy|ahora|tarde)|(?:em )?ate \d+ ?h(?:oras)?|antes|depois|despues|(?:no |el )?mesm[oa] (?:dia|hora)|mismo dia|same day|todo dia.*|every day)"
 )
 FINE = re.compile(
     r"\b(?:segundas?|tercas?|quartas?|quintas?|sextas?|sabados?|domingos?|seg|ter|qua|qui|sex|sab|dom|lunes|martes|miercoles|jueves|viernes|(?:mon|tues|wednes|thurs|fri|satur|sun)days?|mon|tue|wed|thu|fri|hoje|hoy|today|tonight|amanha|manana|tomorrow|manhas?|tardes?|noites?|noches?|mananas?|mornings?|afternoons?|evenings?|nights?|noon|lunch|almoco|almuerzo|mediodia|meio-dia|"

@@ -109,7 +109,7 @@ def understand(
         yes_or_no(honest),
         slot,
         sifted,
-        tuple(find_facts(honest, question=question, language=spoken, tagger=reader.spans)),
+        tuple(find_facts(honest, question=question, language=spoken, known=known, tagger=reader.spans)),
         known or {},
     )
 

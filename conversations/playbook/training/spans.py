@@ -12,18 +12,20 @@ from sklearn.linear_model import LogisticRegression
 from conversations.playbook import evaluation
 from conversations.playbook.spans import BUCKETS, KEYS, Tagger, features
 from conversations.playbook.text import fold
-from conversations.playbook.training import corpus
+from conversations.playbook.training import corpus, facts
 from conversations.playbook.training.corpus import Example
 
 STRENGTH = 0.3  # C
 CONVERSATIONS = "examples"
-Told = tuple[str, str, Mapping[str, Any]]  # text, question before, facts
+WRITTEN_WEIGHT = 0.1  # of a drawn phrase, against a row of a file
+Told = tuple[str, str, Mapping[str, Any], float]  # text, question before, facts, weight
 
 
 def told(files: Mapping[str, Sequence[Example]], *, without: str = "") -> list[Told]:
-    """Texts with their labelled facts, of every file but `without`. A conversation's facts are those a turn says."""
+    """Texts with their labelled facts, of every file but `without`, and the drawn phrases. A conversation's facts are those a
+    turn says."""
     rows: list[Told] = [
-        (row.text, row.question, row.facts)
+        (row.text, row.question, row.facts, 1.0)
         for file, examples in files.items()
         if file != without
         for row in examples
@@ -31,32 +33,35 @@ def told(files: Mapping[str, Sequence[Example]], *, without: str = "") -> list[T
     ]
     if without != CONVERSATIONS:
         for conversation in corpus.rows(CONVERSATIONS):
-            facts = conversation["expect"]["facts"]
+            labelled = conversation["expect"]["facts"]
             for question, text in evaluation.turns(conversation["messages"]):
-                said = {key: value for key, value in facts.items() if place(text, value) is not None}
-                rows.append((text, question, said))
-    return rows
+                said = {key: value for key, value in labelled.items() if place(text, value) is not None}
+                rows.append((text, question, said, 1.0))
+    return [*rows, *((*telling, WRITTEN_WEIGHT) for telling in facts.drawn())]
 
 
 def fit(rows: Iterable[Told]) -> Tagger:
     """A tagger of every key. A fact whose words are not in its text teaches nothing."""
-    read = [(*features(text, question), text, facts) for text, question, facts in rows]
+    read = [(*features(text, question), text, told, weight) for text, question, told, weight in rows]
     columns: list[NDArray[np.float64]] = []
     biases: list[float] = []
     for key in KEYS:
         given: list[NDArray[np.int64]] = []
         wanted: list[bool] = []
-        for words, buckets, text, facts in read:
-            where = place(text, facts.get(key))
-            if key in facts and where is None:
+        weights: list[float] = []
+        for words, buckets, text, told, weight in read:
+            where = place(text, told.get(key))
+            if key in told and where is None:
                 continue
             given += buckets
+            weights += [weight] * len(words)
             wanted += [where is not None and where[0] <= word.start < where[1] for word in words]
         starts = np.cumsum([0, *(len(row) for row in given)])
         matrix = csr_matrix(
             (np.ones(starts[-1], dtype=np.float32), np.concatenate(given), starts), shape=(len(given), BUCKETS)
         )
-        logistic = LogisticRegression(C=STRENGTH, solver="liblinear", max_iter=200).fit(matrix, np.array(wanted))
+        logistic = LogisticRegression(C=STRENGTH, solver="liblinear", max_iter=200)
+        logistic.fit(matrix, np.array(wanted), sample_weight=np.array(weights))
         columns.append(logistic.coef_[0])
         biases.append(float(logistic.intercept_[0]))
     full = np.stack(columns, axis=1)

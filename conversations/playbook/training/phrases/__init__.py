@@ -134,7 +134,7 @@ def examples(*, draws: int = DRAWS_PER_PHRASE) -> list[Example]:
                 text = _draw(phrase, dice)
                 if label in STRONG and dice.random() < WITH_SMALL_TALK:
                     text = _join(dice.choice(small_talk[language]), text, dice)
-                text = _rough(text, language, dice)
+                text = roughened(text, language, dice)
                 question = dice.choice(questions)
                 question = {"-": "", "~": dice.choice(GENERAL[language])}.get(question, question)
                 question = _draw(question, dice)
@@ -189,7 +189,8 @@ def _draw(phrase: str, dice: random.Random) -> str:
     return re.sub(r"\s+([,.!?])", r"\1", re.sub(r"\s{2,}", " ", drawn)).strip()
 
 
-def _rough(text: str, language: str, dice: random.Random) -> str:
+def roughened(text: str, language: str, dice: random.Random) -> str:
+    """As typed on a phone: shortened words, slips, something before or after. `language`: `pt`, `en` or `es`."""
     if dice.random() < 0.25:
         text = dice.choice(BEFORE[language]) + text
     if dice.random() < 0.2:
