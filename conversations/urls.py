@@ -15,6 +15,9 @@ from conversations.views import (
     pause,
     menu,
     notes,
+    outreach,
+    pause,
+    privacy,
     replies,
     saved_views,
     snooze,
@@ -29,6 +32,7 @@ app_name = "conversations"
 urlpatterns = [
     path("", inbox.show, name="inbox"),
     path("lookup/", lookup.show, name="lookup"),
+    path("new/", outreach.create, name="outreach"),
     path("bulk/", bulk.create, name="bulk"),
     path("views/", saved_views.create, name="saved_views"),
     path("views/<int:pk>/end/", saved_views.end, name="saved_view_end"),

@@ -80,6 +80,8 @@ FAILURES: dict[str, str | Promise] = {
     "discarded": _("A person decided not to send it."),
     "not_sent_and_outdated": _("It was not sent, and the conversation has moved on."),
     "stopped": _("Somebody stopped the AI's answer."),
+    "not_sent_and_outdated": _("It was not sent, and the conversation has moved on."),
+    "number_not_on_whatsapp": _("This phone has no WhatsApp."),
     "not_sent_twice": _("Two tries did not reach WhatsApp."),
     "refused_by_whatsapp": _("WhatsApp refused it."),
     "closed": _("The conversation was closed before it left."),

@@ -359,6 +359,9 @@ PAGES: dict[str, Page] = {
     # Rows of an org, played by the rehearsal app
     "o/<slug:slug>/rehearsal/": Page({200}, {200}, Role.VIEWER),
     "o/<slug:slug>/rehearsal/create/": Page({500}, {201}, Role.SDR, body=lambda world: {"title": "new"}),
+NEW_TALK = {
+    "number": "1", "phone": "+55 11 99999-0009", "basis": "asked", "source": "A form", "text": "Bom dia",
+}  # fmt: skip
     "o/<slug:slug>/rehearsal/export/": Page({200}, {200}, Role.VIEWER),
     "o/<slug:slug>/rehearsal/broken/": Page({500}, {500}, Role.VIEWER),
     "o/<slug:slug>/rehearsal/<int:pk>/": Page({200}, {200}, Role.VIEWER, args=row_pk),
@@ -371,6 +374,7 @@ PAGES: dict[str, Page] = {
     "o/<slug:slug>/inbox/views/": Page({405}, {302}, Role.VIEWER, body=lambda world: {"name": "x", "query": "show=ai"}),
     "o/<slug:slug>/inbox/views/<int:pk>/end/": Page({405}, {404}, Role.VIEWER, args=row_pk),
     "o/<slug:slug>/inbox/pause/": Page({200}, {302}, Role.SDR),
+    "o/<slug:slug>/inbox/new/": Page({200}, {302}, Role.SDR, body=lambda world: NEW_TALK),
     "o/<slug:slug>/inbox/pause/end/": Page({405}, {302}, Role.SDR),
     "o/<slug:slug>/inbox/<int:pk>/": Page({200}, {405}, Role.VIEWER, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/replies/": Page(
