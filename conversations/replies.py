@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from conversations import intake, media
+from conversations import intake, media, typists
 from conversations.events import record, updated
 from conversations.models import Contact, Control, Conversation, EventName, Message
 from conversations.ports import MessageKind
@@ -55,23 +55,32 @@ def reply(
     text: str = "",
     upload: media.Upload | None = None,
     key: str = "",
+    quoted: Message | None = None,
+    alone_since: int | None = None,
     request: HttpRequest | None = None,
 ) -> Message:
     """Take the conversation over and queue the person's words, or their file, for sending, in one transaction.
 
     In: words, a file (`media.accept`) or both; `key` names the attempt; the same one again gives back the message of
-    the first. Words too long to stand under the file, or under a voice note, follow as a message of their own. The file
-    is stored first and removed when the transaction fails. Call outside of one. Out: the (first) QUEUED message.
+    the first. Words too long to stand under the file, or under a voice note, follow as a message of their own. `quoted`
+    is what they answer (`quotable`). `alone_since`: the last arrival the person saw, to send only if nobody else is
+    writing or has replied since (`ensure_alone`). The file is stored first and removed when the transaction fails. Call
+    outside of one. Out: the (first) QUEUED message. Raises Refused: for that, or for a quote that cannot be sent.
     """
     if upload is None:
         with transaction.atomic():
-            return queue_reply(conversation, person, [Part(text)], key=key, request=request)
+            return queue_reply(
+                conversation, person, [Part(text)], key=key, quoted=quoted, alone_since=alone_since, request=request
+            )
     is_caption = not upload.is_voice_note and len(text) <= CAPTION_CHARS
     parts = [Part(text if is_caption else "", upload), *([Part(text)] if text and not is_caption else [])]
     path = media.put(upload.data, upload.ending)
     try:
         with transaction.atomic():
-            message = queue_reply(conversation, person, parts, key=key, path=path, request=request)
+            message = queue_reply(
+                conversation, person, parts, key=key, quoted=quoted, alone_since=alone_since, path=path,
+                request=request,
+            )  # fmt: skip
     except BaseException:
         media.take_back(path)
         raise
@@ -86,6 +95,11 @@ class Part:
     text: str
     upload: media.Upload | None = None
 
+    @property
+    def may_quote(self) -> bool:
+        """WhatsApp's voice notes answer nothing (contract evolution.md 6.2)."""
+        return self.upload is None or not self.upload.is_voice_note
+
 
 def queue_reply(
     conversation: Conversation,
@@ -93,18 +107,27 @@ def queue_reply(
     parts: list[Part],
     *,
     key: str,
+    quoted: Message | None = None,
+    alone_since: int | None = None,
     path: str = "",
     request: HttpRequest | None = None,
 ) -> Message:
     """The messages of `reply`, inside its transaction. Out: the first, or the one that `key` had made before."""
-    ours = take_over(conversation, person, request=request)
+    ours = intake.locked(conversation.pk)
     if key and (before := ours.messages.filter(author=Message.Author.PERSON, extra__key=key).first()) is not None:
         return before
+    if alone_since is not None:
+        ensure_alone(ours, person, since=alone_since)
+    answering = next((part for part in parts if part.may_quote), None)
+    if quoted is not None and answering is None:
+        raise Refused("voice_quotes_nothing", _("A voice note cannot answer a certain message. Take the quote away."))
+    ours = take_over(ours, person, request=request)
     messages = [
         Message.objects.create(
             conversation=ours, number_id=ours.number_id, author=Message.Author.PERSON, person_id=person.pk,
             state=Message.State.QUEUED, seq=ours.next_seq(), epoch=ours.epoch, text=part.text,
             kind=part.upload.kind if part.upload else MessageKind.TEXT,
+            quoted_id=(quoted.provider_id or "") if quoted is not None and part is answering else "",
             extra={"key": key} if key and part is parts[0] else {},
         )
         for part in parts
@@ -122,8 +145,28 @@ def queue_reply(
     )  # fmt: skip
     if former != ours.lifecycle:
         updated(ours, person_id=person.pk)
+    typists.stops(ours, person)
     intake.want("send", ours.pk)
     return messages[0]
+
+
+def ensure_alone(conversation: Conversation, person: Person, *, since: int) -> None:
+    """Raise Refused when somebody else is writing a reply, or has replied behind the arrival number `since`.
+
+    The conversation must be locked: of two who send at once, the second finds the first one's message.
+    """
+    writing = typists.others(conversation, person)
+    if writing:
+        name = str(Person.objects.filter(pk=writing[0]).first() or _("Somebody"))
+        raise Refused("others_write", _("%(name)s is replying, too. Send yours all the same?") % {"name": name})
+    theirs = conversation.messages.filter(author=Message.Author.PERSON, seq__gt=since, is_backlog=False)
+    if theirs.exclude(person_id=person.pk).exists():
+        raise Refused("others_replied", _("Somebody has replied meanwhile. Send yours all the same?"))
+
+
+def quotable(message: Message) -> bool:
+    """Whether a reply can answer this message: WhatsApp knows it, and it is still there."""
+    return bool(message.provider_id) and message.deleted_at is None
 
 
 @transaction.atomic

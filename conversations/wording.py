@@ -45,6 +45,7 @@ NEEDS: dict[str, str | Promise] = {
     "stopped": _("Somebody stopped the AI's answer"),
     "lead_asked": _("The lead asks for a person"),
     "human_topic": _("The lead speaks of something that always goes to a person"),
+    "asks_to_stop": _("The lead may want to be left alone"),
     "qualified": _("The lead is qualified: somebody should arrange the meeting"),
     "wants_meeting": _("The lead wants a meeting"),
     "cancel": _("The lead wants to cancel a meeting"),

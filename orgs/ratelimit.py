@@ -184,6 +184,8 @@ NUMBER_ORG = Rule("number-org", 300, HOUR, burst=60)  # each may become calls to
 NEW_NUMBER_ORG = Rule("new-number-org", 60, HOUR, burst=20)
 SECRET_PERSON = Rule("secret-person", 60, HOUR, burst=20)  # looks at what proves that webhooks are authentic
 KNOWLEDGE_ORG = Rule("knowledge-org", 200, HOUR, burst=60)  # files and pages are read by processes of their own
+SUGGEST_PERSON = Rule("suggest-person", 120, HOUR, burst=10)  # each may cost a request to a model
+SUGGEST_ORG = Rule("suggest-org", 600, HOUR, burst=60)
 API_PERSON = Rule("api-person", 600, MINUTE, burst=120)
 API_IP = Rule("api-ip", 60, MINUTE, burst=30)
 
@@ -194,6 +196,7 @@ CHANGING_NUMBER: tuple[Limit, ...] = ((NUMBER_ORG, org),)
 ADDING_NUMBER: tuple[Limit, ...] = ((NEW_NUMBER_ORG, org), *CHANGING_NUMBER)
 TEACHING: tuple[Limit, ...] = ((KNOWLEDGE_ORG, org),)
 SEEING_SECRET: tuple[Limit, ...] = ((SECRET_PERSON, person), *CHANGING_NUMBER)
+SUGGESTING: tuple[Limit, ...] = ((SUGGEST_PERSON, person), (SUGGEST_ORG, org))
 
 RATE_LIMITS: dict[str, tuple[Limit, ...]] = {
     "account_login": ((SIGN_IN_IP, ip), (SIGN_IN_EMAIL_IP, login_at_ip), (SIGN_IN_EMAIL, login)),
@@ -220,6 +223,7 @@ RATE_LIMITS: dict[str, tuple[Limit, ...]] = {
     "orgs:invitation_resend": INVITING,
     "orgs:invitation": ((INVITATION_IP, ip),),
     "orgs:invitation_signup": ((INVITATION_IP, ip), *SIGNING_UP),
+    "conversations:suggestions": SUGGESTING,
     "knowledge:new": TEACHING,
     "knowledge:edit": TEACHING,
     "knowledge:reading": TEACHING,

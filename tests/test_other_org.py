@@ -46,12 +46,15 @@ from conversations import intake
 from conversations.agents import fingerprint
 from conversations.models import (
     AgentVersion,
+    CannedReply,
     Contact,
     Conversation,
     Document,
     EvalCase,
     MediaAsset,
+    Mention,
     Message,
+    Note,
     Number,
     Passage,
     Product,
@@ -251,8 +254,12 @@ def make_conversation(word: str) -> None:
         pk=1, message_id=1, state="stored", path=path, mime="text/plain", file_name=f"{word}.txt", size=len(word) + 5
     )
     MediaAsset.objects.create(pk=2, message_id=3, state="failed", file_name=f"{word}.txt")
+    note = Note.objects.create(pk=1, conversation=conversation, person_id=seller, text=f"said {word} to @Vera", seq=3)
+    Mention.objects.create(pk=1, note=note, conversation=conversation, person_id=seller)
+    CannedReply.objects.create(pk=1, shortcut=f"price-{word}", text=f"said {word}")
+    by_hand = ("message", "number", "turn", "evalcase", "note", "mention", "cannedreply")
     with connection.cursor() as cursor:  # ids were given by hand: the next one must not meet them
-        for table in ("conversations_message", "conversations_number", "conversations_turn", "conversations_evalcase"):
+        for table in (f"conversations_{name}" for name in by_hand):
             cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), 1000)", [table])
         cursor.execute("SELECT setval(pg_get_serial_sequence('conversations_mediaasset', 'id'), 1000)")
 
@@ -352,6 +359,9 @@ def settings_body(world: World) -> dict[str, Any]:
 
 NEW_DOCUMENT = {"title": "New", "text": "Nine to six.", "language": "en", "is_active": "on"}
 NEW_PRODUCT = {"name": "New", "price": "10", "currency": "BRL", "may_quote": "on", "is_active": "on"}
+NEW_TALK = {
+    "number": "1", "phone": "+55 11 99999-0009", "basis": "asked", "source": "A form", "text": "Bom dia",
+}  # fmt: skip
 NEW_NUMBER = {
     "name": "New", "mode": "off", "proof": "jwt", "server_url": "https://evolution.example.com", "server_key": "K",
 }  # fmt: skip
@@ -359,14 +369,12 @@ PAGES: dict[str, Page] = {
     # Rows of an org, played by the rehearsal app
     "o/<slug:slug>/rehearsal/": Page({200}, {200}, Role.VIEWER),
     "o/<slug:slug>/rehearsal/create/": Page({500}, {201}, Role.SDR, body=lambda world: {"title": "new"}),
-NEW_TALK = {
-    "number": "1", "phone": "+55 11 99999-0009", "basis": "asked", "source": "A form", "text": "Bom dia",
-}  # fmt: skip
     "o/<slug:slug>/rehearsal/export/": Page({200}, {200}, Role.VIEWER),
     "o/<slug:slug>/rehearsal/broken/": Page({500}, {500}, Role.VIEWER),
     "o/<slug:slug>/rehearsal/<int:pk>/": Page({200}, {200}, Role.VIEWER, args=row_pk),
     # Conversations
     "o/<slug:slug>/inbox/": Page({200}, {405}, Role.VIEWER),
+    "o/<slug:slug>/inbox/new/": Page({200}, {302}, Role.SDR, body=lambda world: NEW_TALK),
     "o/<slug:slug>/inbox/lookup/": Page({200}, {405}, Role.VIEWER),
     "o/<slug:slug>/inbox/bulk/": Page(
         {405}, {302}, Role.SDR, body=lambda world: {"verb": "close", "pk": "1", "back": "q=lead"}
@@ -374,12 +382,15 @@ NEW_TALK = {
     "o/<slug:slug>/inbox/views/": Page({405}, {302}, Role.VIEWER, body=lambda world: {"name": "x", "query": "show=ai"}),
     "o/<slug:slug>/inbox/views/<int:pk>/end/": Page({405}, {404}, Role.VIEWER, args=row_pk),
     "o/<slug:slug>/inbox/pause/": Page({200}, {302}, Role.SDR),
-    "o/<slug:slug>/inbox/new/": Page({200}, {302}, Role.SDR, body=lambda world: NEW_TALK),
     "o/<slug:slug>/inbox/pause/end/": Page({405}, {302}, Role.SDR),
     "o/<slug:slug>/inbox/<int:pk>/": Page({200}, {405}, Role.VIEWER, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/replies/": Page(
         {405}, {302}, Role.SDR, args=row_pk, body=lambda world: {"text": "Bom dia"}
     ),
+    "o/<slug:slug>/inbox/<int:pk>/notes/": Page({405}, {302}, Role.SDR, args=row_pk, body=lambda world: {"text": "x"}),
+    "o/<slug:slug>/inbox/<int:pk>/people/": Page({200}, {405}, Role.SDR, args=row_pk),
+    "o/<slug:slug>/inbox/<int:pk>/canned/": Page({200}, {200}, Role.SDR, args=row_pk),
+    "o/<slug:slug>/inbox/<int:pk>/suggestions/": Page({405}, {200}, Role.SDR, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/closure/": Page(
         {405}, {302}, Role.SDR, args=row_pk, body=lambda world: {"reason": "spam"}
     ),
@@ -396,11 +407,12 @@ NEW_TALK = {
     "o/<slug:slug>/inbox/<int:pk>/typing/": Page({405}, {204}, Role.SDR, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/takeover/": Page({405}, {302}, Role.SDR, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/takeover/end/": Page({405}, {302}, Role.SDR, args=row_pk),
-    "o/<slug:slug>/inbox/<int:pk>/turns/<int:turn>/": Page(
-        {200}, {405}, Role.VIEWER, args=turn_pk
-    ),
+    "o/<slug:slug>/inbox/<int:pk>/turns/<int:turn>/": Page({200}, {405}, Role.VIEWER, args=turn_pk),
     "o/<slug:slug>/inbox/<int:pk>/turns/<int:turn>/cases/<str:reason>/": Page(
-        {405}, {302}, Role.SDR, args=lambda world, slug: {**turn_pk(world, slug), "reason": "answer"},
+        {405},
+        {302},
+        Role.SDR,
+        args=lambda world, slug: {**turn_pk(world, slug), "reason": "answer"},
         body=lambda world: {"should_say": "Good morning"},
     ),
     "o/<slug:slug>/inbox/<int:pk>/turns/<int:turn>/forbidden/": Page(
@@ -412,6 +424,14 @@ NEW_TALK = {
     "o/<slug:slug>/inbox/cases/": Page({200}, {405}, Role.VIEWER),
     "o/<slug:slug>/inbox/cases/export/": Page({405}, {200}, Role.ADMIN),
     "o/<slug:slug>/inbox/cases/<int:pk>/end/": Page({405}, {302}, Role.SDR, args=row_pk),
+    "o/<slug:slug>/inbox/<int:pk>/opt-out/": Page(
+        {405}, {302}, Role.SDR, args=row_pk, body=lambda world: {"note": "on the phone"}
+    ),
+    "o/<slug:slug>/inbox/<int:pk>/opt-out/end/": Page(
+        {405}, {302}, Role.SDR, args=row_pk, body=lambda world: {"note": "on the phone"}
+    ),
+    "o/<slug:slug>/inbox/<int:pk>/export/": Page({405}, {200}, Role.ADMIN, args=row_pk),
+    "o/<slug:slug>/inbox/<int:pk>/erasure/": Page({200}, {302}, Role.ADMIN, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/follow-ups/end/": Page({405}, {302}, Role.SDR, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/facts/<str:key>/": Page(
         {405},
@@ -437,6 +457,9 @@ NEW_TALK = {
     "o/<slug:slug>/inbox/<int:pk>/messages/<int:message>/media/": Page({200}, {405}, Role.VIEWER, args=lead_pk),
     "o/<slug:slug>/inbox/<int:pk>/messages/<int:message>/media/retry/": Page({405}, {302}, Role.SDR, args=failed_pk),
     # Notifications
+    "o/<slug:slug>/settings/assignment/": Page(
+        {200}, {302}, Role.ADMIN, body=lambda world: {"rule-TOTAL_FORMS": "0", "rule-INITIAL_FORMS": "0"}
+    ),
     "o/<slug:slug>/notifications/": Page({200}, {405}, Role.VIEWER),
     "o/<slug:slug>/notifications/bell/": Page({200}, {405}, Role.VIEWER),
     "o/<slug:slug>/notifications/reading/": Page({405}, {302}, Role.VIEWER),
@@ -444,11 +467,23 @@ NEW_TALK = {
         {200}, {302}, Role.VIEWER, body=lambda world: {"digest_at": "08:00", "mention-email": "on"}
     ),
     "o/<slug:slug>/notifications/<int:pk>/": Page({302, 404}, {405}, Role.VIEWER, args=notification_pk),  # one's own
+    # Canned replies
+    "o/<slug:slug>/canned-replies/": Page({200}, {405}, Role.VIEWER),
+    "o/<slug:slug>/canned-replies/new/": Page(
+        {200}, {302}, Role.ADMIN, body=lambda world: {"shortcut": "new", "text": "New"}
+    ),
+    "o/<slug:slug>/canned-replies/<int:pk>/": Page(
+        {200}, {302}, Role.ADMIN, args=row_pk, body=lambda world: {"shortcut": "new", "text": "New"}
+    ),
+    "o/<slug:slug>/canned-replies/<int:pk>/removal/": Page({200}, {302}, Role.ADMIN, args=row_pk),
     # Knowledge
     # The agent: everybody reads, administrators change (tests/conversations/test_agent_pages.py)
     "o/<slug:slug>/agent/": Page({302}, {405}, Role.VIEWER),
     "o/<slug:slug>/agent/<slug:section>/": Page(
-        {200}, {302, 403}, Role.VIEWER, args=lambda world, slug: {"section": "guardrails"},
+        {200},
+        {302, 403},
+        Role.VIEWER,
+        args=lambda world, slug: {"section": "guardrails"},
         body=lambda world: {"seen": fingerprint(drafted(WORDS["acme"]), GUARDRAILS), "loop_limit": "9"},
     ),
     "o/<slug:slug>/agent/<slug:section>/sample/": Page(
@@ -514,6 +549,7 @@ NEW_TALK = {
     "o/<slug:slug>/people/invitations/<int:pk>/revocation/": Page({200}, {302}, Role.ADMIN, args=invitation_pk),
     "o/<slug:slug>/settings/": Page({200}, {302}, Role.ADMIN, body=settings_body),
     "o/<slug:slug>/settings/security/": Page({405}, {302}, Role.OWNER, body=lambda world: {"requires_mfa": "on"}),
+    "o/<slug:slug>/settings/sharing/": Page({405}, {302}, Role.ADMIN, body=lambda world: {"shares_text": ""}),
     "o/<slug:slug>/settings/ownership/": Page(
         {200}, {302}, Role.OWNER, body=lambda world: {"member": world.membership("davi").pk}
     ),

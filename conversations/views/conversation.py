@@ -15,11 +15,12 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from conversations import content, lead_panel, listing, media, pause, replies, steering, wording
+from conversations import content, lead_panel, listing, media, notes, pause, replies, steering, typists, wording
 from conversations.access import get_conversation
-from conversations.forms import CLOSINGS, SNOOZES, ReplyForm
+from conversations.forms import CLOSINGS, SNOOZES
 from conversations.models import Conversation, MediaAsset, Message
-from conversations.views import inbox
+from conversations.views import composer, inbox
+from conversations.views.composer import author_of
 from orgs.access import require_role
 from orgs.http import OrgRequest
 from orgs.models import Person, Role
@@ -46,6 +47,8 @@ class Attachment:
 class Quote:
     """The message that one answers, in short."""
 
+    pk: int
+    seq: int
     by: str
     text: str
 
@@ -69,6 +72,7 @@ class Bubble:
     tone: str
     ticks: int
     failure: str
+    may_answer: bool
     is_draft: bool
     is_stuck: bool
     is_unknown: bool
@@ -81,15 +85,16 @@ def show(request: OrgRequest, pk: int) -> HttpResponseBase:
     conversation = get_conversation(request, pk)
     if conversation.unread and request.membership.may(Role.SDR):
         Conversation.objects.filter(pk=pk).update(unread=0)
+    notes.see(conversation, request.user)
     context = context_of(request, conversation)
     is_opened = not is_htmx(request) or request.headers.get("HX-Target") == "desk-thread"
     if is_opened or request.GET.get("seen") != context["version"]:
         listing.read([conversation], request.user.pk)
     if not is_htmx(request):
-        response = page(request, {**context, "form": ReplyForm()})
+        response = page(request, {**context, **composer.context_of(request, conversation)})
     elif request.headers.get("HX-Target") == "desk-thread":  # opened from the list beside it
-        context |= panel_context(request, conversation)
-        response = render(request, "conversations/conversation/open.html", {**context, "form": ReplyForm()})
+        context |= panel_context(request, conversation) | composer.context_of(request, conversation)
+        response = render(request, "conversations/conversation/open.html", context)
         response.headers["Permissions-Policy"] = MICROPHONE
     elif request.GET.get("seen") == context["version"]:
         response = HttpResponse(status=204)
@@ -102,7 +107,9 @@ def show(request: OrgRequest, pk: int) -> HttpResponseBase:
 def page(request: OrgRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     """The whole page; its `form` may come back with errors."""
     column = inbox.column_of(request, selected=context["conversation"].pk, is_beside=True)
-    context = {**context, **panel_context(request, context["conversation"]), "inbox": column}
+    conversation = context["conversation"]
+    context = composer.context_of(request, conversation) | context | panel_context(request, conversation)
+    context["inbox"] = column
     response = render(request, "conversations/conversation/show.html", context, status=status)
     response.headers["Permissions-Policy"] = MICROPHONE
     return response
@@ -134,10 +141,17 @@ def context_of(request: OrgRequest, conversation: Conversation) -> dict[str, Any
         before = ""
     page = list(found[: MESSAGES_PER_PAGE + 1])
     shown = page[:MESSAGES_PER_PAGE]
+    earlier = min(message.seq for message in shown) if len(page) > MESSAGES_PER_PAGE else 0
+    kept = composer.notes_among(conversation, low=earlier, high=int(before) if before else None)
+    writing = typists.others(conversation, request.user)
     people = inbox.names(
         {message.person_id for message in shown if message.person_id is not None}
         | ({conversation.owner_person_id} if conversation.owner_person_id is not None else set())
+        | {note.person_id for note in kept}
+        | set(writing)
     )
+    note_lines = composer.note_lines(conversation, kept, request.user, people)
+    written_by = composer.writing_words([people[pk] for pk in writing if pk in people])
     quotes = quotes_of(conversation, shown, request.user)
     bubbles = bubbles_of(shown, request.user, people, quotes=quotes, zone=ZoneInfo(request.org.time_zone))
     owner = inbox.owner_of(conversation, request.user, people)
@@ -147,6 +161,8 @@ def context_of(request: OrgRequest, conversation: Conversation) -> dict[str, Any
     return {
         "conversation": conversation,
         "bubbles": bubbles,
+        "lines": composer.merged(bubbles, note_lines, ZoneInfo(request.org.time_zone)),
+        "written_by": written_by,
         "owner": owner,
         "need": need,
         "is_mine": conversation.owner_person_id == request.user.pk,
@@ -155,10 +171,19 @@ def context_of(request: OrgRequest, conversation: Conversation) -> dict[str, Any
         "strip": strip,
         "strip_why": strip_why(strip),
         "before": before,
-        "earlier": min(message.seq for message in shown) if len(page) > MESSAGES_PER_PAGE else "",
+        "earlier": earlier or "",
         "version": version_of(
             bubbles,
-            (str(conversation.contact), owner, need, paused is not None, wording.standing(conversation), strip),
+            (
+                str(conversation.contact),
+                owner,
+                need,
+                paused is not None,
+                wording.standing(conversation),
+                strip,
+                [(line.note.pk, line.by) for line in note_lines],
+                written_by,
+            ),
         ),
         "standing": wording.standing(conversation),
         "closings": CLOSINGS,
@@ -181,6 +206,7 @@ def panel_context(request: OrgRequest, conversation: Conversation) -> dict[str, 
         "conversation": conversation,
         "panel": lead_panel.of(conversation, request.user),
         "may_write": request.membership.may(Role.SDR),
+        "may_administer": request.membership.may(Role.ADMIN),
     }
 
 
@@ -212,6 +238,7 @@ def bubbles_of(
                 tone=tone,
                 ticks=ticks,
                 failure=wording.failure(message.failure) if is_ours else "",
+                may_answer=replies.quotable(message),
                 is_draft=message.state == Message.State.DRAFT,
                 is_stuck=is_ours and replies.is_stuck(message),
                 is_unknown=message.state == Message.State.UNKNOWN,
@@ -219,17 +246,6 @@ def bubbles_of(
         )
         last_day = day
     return bubbles
-
-
-def author_of(message: Message, me: Person, people: dict[int, str]) -> str:
-    """Who speaks, in words."""
-    if message.author != Message.Author.PERSON:
-        return str(message.get_author_display())
-    if message.person_id is None:
-        return _("Company's phone")
-    if message.person_id == me.pk:
-        return _("You")
-    return people.get(message.person_id) or str(message.get_author_display())
 
 
 def quotes_of(conversation: Conversation, shown: list[Message], me: Person) -> dict[str, Quote]:
@@ -241,6 +257,8 @@ def quotes_of(conversation: Conversation, shown: list[Message], me: Person) -> d
     people = inbox.names({message.person_id for message in found if message.person_id is not None})
     return {
         str(message.provider_id): Quote(
+            message.pk,
+            message.seq,
             author_of(message, me, people),
             _("This message was deleted.")
             if message.deleted_at
@@ -316,7 +334,7 @@ def version_of(bubbles: list[Bubble], around: tuple[object, ...]) -> str:
     shown = [
         (one.message.pk, one.message.text, one.message.transcript, one.message.reaction, one.message.edited_at,
          one.message.deleted_at, one.state, one.failure, one.ticks, one.media_trouble, one.by, one.is_stuck,
-         one.may_come, one.file, one.quote)
+         one.may_come, one.file, one.quote, one.may_answer)
         for one in bubbles
     ]  # fmt: skip
     return sha256(repr((shown, around)).encode()).hexdigest()[:16]

@@ -1,11 +1,10 @@
-"""Somebody is typing a reply: the AI waits."""
+"""Somebody is typing a reply: the AI waits, and the others see it."""
 
 from django.http import HttpResponse
-from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from conversations import typists
 from conversations.access import get_conversation
-from conversations.models.conversation import KEYSTROKE_HOLD
 from orgs.access import require_role
 from orgs.http import OrgRequest
 from orgs.models import Role
@@ -14,6 +13,10 @@ from orgs.models import Role
 @require_role(Role.SDR)
 @require_POST
 def create(request: OrgRequest, pk: int) -> HttpResponse:
-    """Nothing of the AI's leaves for 20 s from now (DESIGN 4.4); the page asks again while typing goes on."""
-    get_conversation(request, pk).hold(timezone.now() + KEYSTROKE_HOLD)
+    """For 20 s from now; the page asks again while typing goes on. With `over` they have deleted what they wrote."""
+    conversation = get_conversation(request, pk)
+    if "over" in request.POST:
+        typists.stops(conversation, request.user)
+    else:
+        typists.types(conversation, request.user)
     return HttpResponse(status=204)
