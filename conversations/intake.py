@@ -16,10 +16,12 @@ from conversations.events import record, updated
 from conversations.models import (
     AgentVersion,
     Alias,
+    Consent,
     Contact,
     Conversation,
     Correction,
     EventName,
+    FormerConversation,
     MediaAsset,
     Message,
     Number,
@@ -358,6 +360,8 @@ def merge(keep: Contact, other: Contact) -> None:
     """Two contacts turn out to be one person. Both rows are locked; conversations on one number become one."""
     Alias.objects.filter(contact=other).update(contact=keep)
     OptOut.objects.filter(contact=other).update(contact=keep)
+    Consent.objects.filter(contact=other).update(contact=keep)
+    evidence.join_facts(keep, other)
     lock_all(keep, other)
     for theirs in Conversation.objects.select_for_update().filter(contact=other).order_by("pk"):
         ours = Conversation.objects.select_for_update().filter(contact=keep, number=theirs.number_id).first()
@@ -366,8 +370,8 @@ def merge(keep: Contact, other: Contact) -> None:
             theirs.save(update_fields=["contact"])
         else:
             absorb(ours, theirs)
-    keep.name = keep.name or other.name
-    keep.name_folded = keep.name_folded or other.name_folded
+    if not keep.name:
+        keep.name, keep.name_folded, keep.name_is_theirs = other.name, other.name_folded, other.name_is_theirs
     keep.phone = keep.phone or other.phone
     keep.referral = keep.referral or other.referral
     keep.opted_out_at = keep.opted_out_at or other.opted_out_at
@@ -382,8 +386,14 @@ def merge(keep: Contact, other: Contact) -> None:
 
 
 def absorb(ours: Conversation, theirs: Conversation) -> None:
-    """Move everything of `theirs` behind what `ours` has; a person's ownership of either wins."""
+    """Move everything of `theirs` behind what `ours` has; a person's ownership of either wins.
+
+    Its old address leads to `ours` from then on. What was answered there stays answered, unless something waits here.
+    """
+    waited = has_unanswered(ours)
+    moved: dict[int, int] = {}  # their arrival numbers → ours
     for message in theirs.messages.order_by("seq"):
+        moved[message.seq] = ours.seq + 1
         message.conversation, message.seq, message.turn, message.bubble = ours, ours.next_seq(), None, None
         if message.author in BY_ITSELF and message.state == Message.State.QUEUED:
             message.state, message.failure = Message.State.CANCELLED, "merged"
@@ -396,6 +406,21 @@ def absorb(ours: Conversation, theirs: Conversation) -> None:
     theirs.eval_cases.update(conversation=ours, turn=None)
     theirs.notes.update(conversation=ours, seq=ours.seq)
     theirs.mentions.update(conversation=ours)
+    FormerConversation.objects.filter(into=theirs).update(into=ours)
+    FormerConversation.objects.update_or_create(former_id=theirs.pk, defaults={"into": ours})
+    evidence.join_answers(ours, theirs)
+    if not waited:
+        ours.watermark = max([ours.watermark, *(now for then, now in moved.items() if then <= theirs.watermark)])
+    if theirs.needs_person_since is not None:
+        if ours.needs_person_since is None:
+            ours.needs_reason = theirs.needs_reason
+        ours.needs_person_since = min(filter(None, (ours.needs_person_since, theirs.needs_person_since)))
+    if ours.lifecycle == Conversation.Lifecycle.CLOSED and theirs.lifecycle != Conversation.Lifecycle.CLOSED:
+        reopen(ours, settings_of.number(ours.number))
+    if ours.assignee_id is None:
+        ours.assignee_id, ours.assigned_at = theirs.assignee_id, theirs.assigned_at
+    if theirs.last_message_at > ours.last_message_at:
+        ours.preview, ours.preview_author, ours.reply_jid = theirs.preview, theirs.preview_author, theirs.reply_jid
     if theirs.owner == Conversation.Owner.PERSON and ours.owner != Conversation.Owner.PERSON:
         ours.owner, ours.owner_person_id = theirs.owner, theirs.owner_person_id
         ours.epoch += 1
@@ -405,8 +430,17 @@ def absorb(ours: Conversation, theirs: Conversation) -> None:
     ours.last_lead_at = max(filter(None, (ours.last_lead_at, theirs.last_lead_at)), default=None)
     ours.save()
     theirs.delete()
+    evidence.requalify(ours, settings_of.number(ours.number))
+    if ours.messages.filter(state=Message.State.QUEUED).exists():
+        want("send", ours.pk)
     if ours.owner == Conversation.Owner.AI:
         want_turn(ours, settings_of.number(ours.number), text="")
+
+
+def has_unanswered(conversation: Conversation) -> bool:
+    """Whether the lead has written something above the watermark."""
+    waiting = conversation.messages.filter(author=Message.Author.LEAD, seq__gt=conversation.watermark, deleted_at=None)
+    return waiting.exists()
 
 
 def converse(contact: Contact, number: Number, jid: str) -> Conversation:
@@ -786,11 +820,13 @@ def withdraw_follow_ups(conversation: Conversation, *, why: str) -> None:
         settle_need(conversation)
 
 
-def opt_out(contact: Contact, message: Message | None, *, person_id: int | None = None) -> None:
+def opt_out(contact: Contact, message: Message | None, *, person_id: int | None = None, note: str = "") -> None:
     """They want to be left alone: on every number of the org, from this commit on. The contact must be locked."""
     contact.opted_out_at = timezone.now()
     contact.save(update_fields=["opted_out_at"])
-    OptOut.objects.create(contact=contact, message_id=message.pk if message else None, person_id=person_id, is_out=True)
+    OptOut.objects.create(
+        contact=contact, message_id=message.pk if message else None, person_id=person_id, is_out=True, note=note
+    )
     for conversation in Conversation.objects.select_for_update().filter(contact=contact).order_by("pk"):
         cancel_queued(conversation, why="opted_out")
         Conversation.objects.filter(pk=conversation.pk).update(epoch=F("epoch") + 1)
@@ -798,7 +834,7 @@ def opt_out(contact: Contact, message: Message | None, *, person_id: int | None 
         message.conversation.refresh_from_db(fields=["epoch"])
 
 
-def opt_back(contact: Contact, message: Message | None, *, person_id: int | None = None) -> None:
+def opt_back(contact: Contact, message: Message | None, *, person_id: int | None = None, note: str = "") -> None:
     """They ask in words to be written to again, or a person says so. The contact must be locked.
 
     What they wrote meanwhile is answered where it is unanswered and not too old.
@@ -806,7 +842,7 @@ def opt_back(contact: Contact, message: Message | None, *, person_id: int | None
     contact.opted_out_at = None
     contact.save(update_fields=["opted_out_at"])
     OptOut.objects.create(
-        contact=contact, message_id=message.pk if message else None, person_id=person_id, is_out=False
+        contact=contact, message_id=message.pk if message else None, person_id=person_id, is_out=False, note=note
     )
     for pk in contact.conversations.filter(owner=Conversation.Owner.AI).order_by("pk").values_list("pk", flat=True):
         if message is None or pk != message.conversation_id:  # there the turn is wanted once they are quiet

@@ -82,6 +82,9 @@ class Action(StrEnum):
     MESSAGE_RETRIED = "message.retried"
     MESSAGE_CONFIRMED = "message.confirmed"  # a person says that an uncertain one did arrive
     CONTACT_ERASED = "contact.erased"
+    CONTACT_EXPORTED = "contact.exported"
+    CONTACT_OPTED_OUT = "contact.opted_out"  # a person says that they asked for it
+    CONTACT_OPTED_BACK = "contact.opted_back"
     CANNED_REPLY_ADDED = "canned_reply.added"
     CANNED_REPLY_CHANGED = "canned_reply.changed"
     CANNED_REPLY_REMOVED = "canned_reply.removed"

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
-from conversations import turns
-from conversations.models import Answer, Fact, Message, Number, Qualification, Signal
+from conversations import intake, lead_panel, turns
+from conversations.models import Answer, Consent, Fact, Message, Number, Qualification, Signal
 from conversations.ports import AnswerFound, Decision, FactFound, SignalFound
 from orgs.models import AuditEntry, Person
 from tests.conversations.conftest import arrive, incoming, send, the_conversation
@@ -135,3 +137,39 @@ def test_a_row_of_the_list_opens_the_panel_too_and_a_refresh_leaves_it(
     refreshed = client.get(address(), headers={"HX-Request": "true"})
     assert refreshed.status_code == 200
     assert 'id="desk-panel"' not in refreshed.content.decode()
+
+
+def test_it_says_who_they_are_what_to_ask_and_where_they_come_from(
+    learnt: Message, sign_in: SignIn, beto: Person
+) -> None:
+    contact = the_conversation().contact
+    contact.referral = {"title": "Promo de verão", "source_url": "javascript:alert(1)", "source_id": "238"}
+    contact.save(update_fields=["referral"])
+    first = lead_panel.of(the_conversation(), beto)
+    assert first.summary[0] == "Tamanho da equipe: 8"
+    assert first.ad is not None
+    assert (first.ad.title, first.ad.link) == ("Promo de verão", "")
+    assert [one.about for one in first.suggested] == ["Situação", "Problema", "Implicação", "Necessidade e ganho"]
+    page = sign_in(beto).get(address()).content.decode()
+    assert "Promo de verão" in page
+    assert f'data-text="{first.suggested[0].text}"' in page
+    assert "Escreveu para nós primeiro" in page
+    Message.objects.filter(author="ai").update(extra={"asks": {"about": "situation", "text": first.suggested[0].text}})
+    again = lead_panel.of(the_conversation(), beto)
+    assert first.suggested[0].text not in [one.text for one in again.suggested]  # asked already
+    Consent.objects.create(contact=contact, basis="asked", source="site", person_id=beto.pk)
+    assert "Pediu que escrevêssemos" in sign_in(beto).get(address()).content.decode()
+
+
+def test_follow_ups_that_were_written_are_listed(learnt: Message, beto: Person) -> None:
+    conversation = the_conversation()
+    intake.say(conversation, "Ainda por aí?", sort=intake.FOLLOW_UP, as_draft=False)
+    (one,) = lead_panel.of(conversation, beto).follow_ups
+    assert (one.text, one.state) == ("Ainda por aí?", "Na fila")
+
+
+def test_the_panel_reads_each_kind_of_row_once(learnt: Message, beto: Person) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        lead_panel.of(the_conversation(), beto)
+    for table in ("answer", "signal", "fact"):
+        assert sum(f'FROM "conversations_{table}"' in one["sql"] for one in queries) == 1

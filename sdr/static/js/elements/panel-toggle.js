@@ -1,4 +1,4 @@
-// <panel-toggle> around a button: shows the lead's panel, or puts it away, as Alt+O does.
+// <panel-toggle> around a link to the lead's panel, or away from it: shows it or puts it away, as Alt+O does. Without scripts the link does.
 class PanelToggle extends HTMLElement {
   connectedCallback() {
     this.addEventListener("click", this.#toggle)
@@ -8,7 +8,8 @@ class PanelToggle extends HTMLElement {
     this.removeEventListener("click", this.#toggle)
   }
 
-  #toggle = () => {
+  #toggle = (event) => {
+    event.preventDefault()
     const panel = document.getElementById("desk-panel")
     if (!panel) return
     const shown = getComputedStyle(panel).display !== "none"
