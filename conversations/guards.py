@@ -6,20 +6,23 @@ org forbids. What to do about a violation (repair, other brain, person) is for t
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from conversations.playbook import claims
+from conversations.playbook import claims, support
 from conversations.playbook.claims import Place, Sources, stems
-from conversations.playbook.money import level, numbers, shares
+from conversations.playbook.money import amounts, level, numbers
+from conversations.playbook.support import Backing, Judge, Verdict
 
 LONGEST = 320  # characters: about two short sentences
 LONGEST_QUOTING = 900  # where knowledge is quoted
 SMALL_COUNT = 2  # "one of two": too common to be a claim
 SAME_QUESTION = 0.6  # share of words that makes two questions one
 MOST_QUESTIONS = 1
+UNFOUNDED = 0.6  # from this chance on that nothing bears a sentence out, it is held back
+BORNE_OUT = 0.15  # up to this one the words' share alone holds nothing back
 
 
 class Kind(StrEnum):
@@ -80,22 +83,49 @@ class Grounds:
     limits_length: bool = True
 
 
-def check(draft: str, grounds: Grounds) -> list[Violation]:
-    """Everything that keeps a draft from leaving, by place; an empty list lets it go. Never raises."""
+def check(draft: str, grounds: Grounds, *, judge: Judge | None = None) -> list[Violation]:
+    """Everything that keeps a draft from leaving, by place; an empty list lets it go. Never raises.
+
+    `judge`: another than the one that ships.
+    """
     plain = level(draft)
-    quotable = [level(text) for text in (*grounds.knowledge, grounds.org, *grounds.own_names)]
-    quotable += [level(result.result) for result in grounds.tool_results if result.ok]
-    sources = Sources(quotable, level(grounds.lead_message), grounds.now)
-    found = [*_claims(draft, plain, sources, grounds), *_manners(draft, plain, grounds)]
+    found = [*_claims(draft, plain, grounds, judge or support.judge()), *_manners(draft, plain, grounds)]
     unique = {(kind, place): None for kind, place in found if place[0] < place[1]}
     ordered = sorted(unique, key=lambda item: (item[1], item[0]))
     return [Violation(kind, draft[place[0] : place[1]], *place) for kind, place in ordered]
 
 
+def sources_of(grounds: Grounds) -> Sources:
+    """What a draft may lean on, levelled: what may be quoted apart from what the lead said."""
+    quotable = [level(text) for text in (*grounds.knowledge, grounds.org, *grounds.own_names)]
+    quotable += [level(result.result) for result in grounds.tool_results if result.ok]
+    return Sources(quotable, level(grounds.lead_message), grounds.now)
+
+
+def backing_of(grounds: Grounds) -> Backing:
+    """The same, ready to be held against single sentences."""
+    names = level(" ".join((grounds.org, grounds.lead_name, *grounds.own_names)))
+    return Backing(sources_of(grounds), names=names, is_done=any(result.ok for result in grounds.tool_results))
+
+
+def sentences(plain: str) -> Iterator[tuple[Place, str]]:
+    """Sentences of a levelled draft with their places, white space around them left out."""
+    for match in SENTENCE.finditer(plain):
+        words = match.group().strip()
+        if any(sign.isalpha() for sign in words):
+            start = match.start() + len(match.group()) - len(match.group().lstrip())
+            yield (start, start + len(words)), words
+
+
+SENTENCE = re.compile(r"(?:[^.!?\n]|[.](?=\S))+[.!?]*")
 Found = tuple[Kind, Place]
 
 
-def _claims(draft: str, plain: str, sources: Sources, grounds: Grounds) -> Iterator[Found]:
+def _claims(draft: str, plain: str, grounds: Grounds, judge: Judge) -> Iterator[Found]:
+    backing = backing_of(grounds)
+    sources = backing.sources
+    judged = list(_judged(plain, backing, judge))
+    borne_out = [place for place, verdict in judged if verdict.chance <= BORNE_OUT]
     links = list(claims.LINK.finditer(plain))
     bare = plain
     for match in links:
@@ -104,7 +134,11 @@ def _claims(draft: str, plain: str, sources: Sources, grounds: Grounds) -> Itera
         *((Kind.MONEY, place) for place in claims.unsupported_money(bare, sources)),
         *((Kind.PERCENT, place) for place in claims.unsupported_shares(bare, sources)),
         *((Kind.DATE, place) for place in claims.unsupported_days(bare, sources)),
-        *((Kind.TIME, place) for place in claims.unsupported_hours(bare, sources)),
+        *(
+            (Kind.TIME, place)
+            for place in claims.unsupported_hours(bare, sources)
+            if not THE_TWO.match(draft, place[0])
+        ),
     ]
     yield from of_numbers
     yield from ((Kind.LINK, place) for place in claims.unsupported_links(plain, sources))
@@ -118,10 +152,37 @@ def _claims(draft: str, plain: str, sources: Sources, grounds: Grounds) -> Itera
     yield from (
         (Kind.OTHER, place)
         for place in _unfounded(
-            draft, bare, sources, taken=[place for _, place in of_numbers], lead=level(grounds.lead_name)
+            draft,
+            bare,
+            sources,
+            taken=[place for _, place in of_numbers],
+            borne_out=borne_out,
+            lead=level(grounds.lead_name),
         )
     )
+    for place, verdict in judged:
+        if verdict.chance < UNFOUNDED or (verdict.kinds[0] == Kind.MONEY and _has_amount(bare, place)):
+            continue  # prices are checked one by one
+        yield from ((Kind(kind), place) for kind in verdict.kinds)
 
+
+def _has_amount(plain: str, place: Place) -> bool:
+    return any(amount.sign != "free" for amount in amounts(plain[slice(*place)]))
+
+
+def _judged(plain: str, backing: Backing, judge: Judge) -> Iterator[tuple[Place, Verdict]]:
+    """What the judge says of each statement that is not word for word from a source, nor in another language."""
+    spoken = claims.language_of(backing.text)
+    for place, sentence in sentences(plain):
+        if backing.is_done and BOOKED.search(sentence):
+            continue  # `_bookings` knows whether the tool did just that
+        told_elsewise = spoken and claims.language_of(sentence) not in ("", spoken)
+        if sentence.endswith("?") or told_elsewise or any(sentence in text for text in backing.sources.quotable):
+            continue
+        yield place, judge.verdict(sentence, backing)
+
+
+THE_TWO = re.compile(r"[Aa]s (?:duas|três|quatro|cinco|seis)\b")  # of us; the hour is written with an accent
 
 BOOKED = re.compile(
     r"\b(?:(?:esta|ta|ficou|fica|foi|estao|ja esta|deixei|deixamos|ja deixei|quedo|queda|esta|quedaste|quedas|estas|is|are|you're|you are|has been|have been|been|it's|i've|we've|got you|all)\s+(?:\w+\s+){0,4}?(?:agendad[oa]s?|marcad[oa]s?|reservad[oa]s?|confirmad[oa]s?|cancelad[oa]s?|desmarcad[oa]s?|remarcad[oa]s?|inscrit[oa]|inscript[oa]|anotad[oa]|separad[oa]|garantid[oa] no seu nome|garantid[oa]s?|booked|scheduled|reserved|confirmed|cancel+ed|rescheduled|registered|signed up|down for|set for)|"
@@ -144,7 +205,7 @@ def _bookings(plain: str, results: Sequence[ToolResult]) -> Iterator[Place]:
         if result.ok and not re.search(r"list|find|search|free|avail|get_|offer|suggest", result.tool.lower())
     ]
     for match in BOOKED.finditer(plain):
-        sentence = claims._sentence(plain, match.start())
+        sentence = claims.sentence_at(plain, match.start())
         before = plain[max(0, match.start() - 45) : match.start()]
         clause = re.split(r"[.!?:;]", before)[-1]
         if sentence.rstrip().endswith("?") and not re.match(r"[^,?]*,", sentence):
@@ -153,7 +214,7 @@ def _bookings(plain: str, results: Sequence[ToolResult]) -> Iterator[Place]:
             continue
         wanted = ACTS["cancel"] if re.search(r"cancel|desmarc|anul", match.group()) else ACTS["book"]
         if not any(wanted.search(tool) for tool in done):
-            end = claims._sentence(plain, match.start())
+            end = claims.sentence_at(plain, match.start())
             stop = plain.find(end, 0) + len(end.rstrip(" .!?"))
             yield match.start(), max(match.end(), min(stop, len(plain)))
 
@@ -162,7 +223,7 @@ PROMISE = re.compile(
     r"(?:\b(?:garant(?:o|imos|ida mente|ido que|ida que)|(?:te|lhe|le|se lo|te lo|eu|i) (?:garanto|garantizo|aseguro|asseguro|guarantee|promise|prometo)|garantizo|garantizamos|aseguramos|asseguramos|asseguro|prometo|prometemos|(?:i|we) (?:can )?(?:guarantee|promise|assure)|guaranteed?\b(?! (?:period|of|for \d))|(?:aprovacao|resultado|sucesso|aprobacion|exito|approval|acceptance|results?|success) (?:e |es |is |esta )?(?:garantid[oa]|garantizad[oa]|guaranteed|cert[oa])|"
     r"sem falta|sin falta|without fail|pode (?:confiar|ficar (?:tranquil[oa]|sossegad[oa])|anotar|contar com isso|cobrar)|count on it|you can (?:count|bank) on|te lo aseguro|dalo por hecho|pode ter certeza|com toda certeza|rest assured|"
     r"nunca mais|never again|nunca mas|para sempre|pra sempre|forever|para siempre|de jeito nenhum|em hipotese alguma|zero (?:risco|chance|problema)|(?:sem|no|sin) (?:nenhum |any |ningun )?(?:risco|risk|riesgo)s?(?: algum| nenhum| at all| alguno)?|100 ?% (?:garantid[oa]|certeza|segur[oa]|safe|guaranteed|sure)|"
-    r"abr(?:o|imos|ir) (?:uma )?excec?a?o|abrimos una excepcion|hago una excepcion|make an exception|waive\w*|tir(?:o|amos|ar) (?:a|o|essa|esse) (?:\w+ ){1,3}?(?:pra|para) (?:voce|vc|ti)|(?:libero|liberamos|dispenso|dispensamos|isento|isentamos|zero|perdoo|perdono|quito|exonero) (?:a|o|essa|la|el|sua|los|as)\b|"
+    r"abr(?:o|imos|ir) (?:uma )?excec?a?o|abrimos una excepcion|hago una excepcion|make an exception|waive\w*|tir(?:o|amos|ar) (?:a|o|essa|esse) (?:\w+ ){1,3}?(?:pra|para) (?:voce|vc|ti)|(?:libero|liberamos|dispenso|dispensamos|isento|isentamos|zero|perdoo|perdono|(?<!en )(?<!de )quito|exonero) (?:a|o|essa|la|el|sua|los|as)\b|"
     r"(?:sai|sera|vai ser|esta|fica|ja esta|sale|sera|va a ser|will be|gets?|is) (?:sempre |pre-?|automaticamente |definitely )?(?:aprovad[oa]|aprobad[oa]|approved|aceit[oa]|accepted)(?! por)|(?:e|es|is) (?:certeza|cierto|a sure thing) que|"
     r"(?:vai|vais|vas a|va a|you'll|you will|voce vai|vc vai) (?:definitivamente |com certeza |definitely |certainly |seguro |surely )?(?:dobrar|duplicar|triplicar|vender (?:mais|muito)|faturar|economizar|ahorrar|passar|emagrecer|perder \d+|ganhar|adorar|falar fluente|conseguir|double|triple|save|pass|lose \d+|win|recuperar|conquistar)|"
     r"(?:te|lhe|le|you) (?:liga|ligam|ligo|ligamos|retorna|retornam|retorno|retornamos|llama|llaman|llamo|llamamos|llamara\w*|ligara|ligarao|chama|chamam)\b(?! (?:como|quando quiser))|(?:vai|vao|vamos|va a|van a|vamos a) (?:te |lhe |le )?(?:ligar|retornar|llamar(?:te|le)?|telefonar)|(?:will|'ll|is going to|going to) (?:call|phone|ring) you|call you back|"
@@ -184,12 +245,12 @@ def _promises(plain: str, sources: Sources) -> Iterator[Place]:
         )
         if DENIES_PROMISE.search(before[-60:]) or denied:
             continue
-        if claims._sentence(plain, match.start()).rstrip().endswith("?"):
+        if claims.sentence_at(plain, match.start()).rstrip().endswith("?"):
             continue
         words = match.group()
         if any(words in text for text in sources.quotable):
             continue
-        sentence = claims._sentence(plain, match.start())
+        sentence = claims.sentence_at(plain, match.start())
         start = plain.rfind(sentence.strip()[:20], 0, match.start() + 20)
         yield (
             (max(start, 0) if start <= match.start() else match.start()),
@@ -213,39 +274,9 @@ def _leaks(plain: str) -> Iterator[Place]:
         before = re.split(r"[.!?]", plain[: match.start()])[-1]
         if LEAK_DENIED.search(before):
             continue
-        sentence = claims._sentence(plain, match.start())
+        sentence = claims.sentence_at(plain, match.start())
         start = plain.find(sentence.strip())
         yield (start, start + len(sentence.strip())) if start >= 0 else match.span()
-
-
-FUNCTION_WORDS: Mapping[str, frozenset[str]] = {
-    "pt": frozenset(
-        "nao voce voces uma um em do dos das ao aos seu sua seus suas isso tambem ate tem temos ou pra com sao nosso nossa os pelo pela essa esse hoje pode mas fica ja muito bem qual quais posso quer sim depois mesmo mais na nas da e o aula antes ainda tudo esta foi".split()
-    ),
-    "es": frozenset(
-        "el los las y en con una un su usted ustedes pero hay tiene tienen puede puedes muy lo al del le nuestro nuestra donde cual hasta hoy gracias si es son tu te que esta manana clase cuando mas todo sin cada".split()
-    ),
-    "en": frozenset(
-        "the is are and you your our we of to for with it that this can per have has will on at be from by not what how would which do does there here they if or as an i'm it's you're we're please day".split()
-    ),
-}
-SHARED = frozenset("e o a es te que de no se me la para por como esta todo mas sim si do as na da".split())
-
-
-def language_of(text: str) -> str:
-    """pt, es or en by its function words; "" when they do not say. In: a levelled text."""
-    scores = _hits(text)
-    best = max(scores, key=lambda name: scores[name])
-    rest = max(score for name, score in scores.items() if name != best)
-    return best if scores[best] > rest else ""
-
-
-def _hits(text: str) -> dict[str, float]:
-    words = re.findall(r"[a-z']+", text)
-    return {
-        name: sum((0.4 if word in SHARED else 1.0) for word in words if word in listed)
-        for name, listed in FUNCTION_WORDS.items()
-    }
 
 
 def _spelling(text: str) -> dict[str, float]:
@@ -265,12 +296,12 @@ SPELLING = {
 
 def _other_language(draft: str, plain: str, grounds: Grounds) -> Iterator[Place]:
     told = grounds.language[:2].lower()
-    spoken = language_of(level(grounds.lead_message))
+    spoken = claims.language_of(level(grounds.lead_message))
     expected = told or spoken
     if not expected:
         return
     for match in re.finditer(r"(?:[^.!?:;\n]|[.](?=\S))+", plain):
-        scores = _hits(match.group())
+        scores = claims.tongue_hits(match.group())
         for name, signs in _spelling(draft[max(0, match.start() - 1) : match.end()]).items():
             scores[name] += signs
         own = scores.pop(expected, 0.0)
@@ -282,7 +313,7 @@ def _other_language(draft: str, plain: str, grounds: Grounds) -> Iterator[Place]
         words = list(re.finditer(r"[a-z']+", match.group()))
         for at in range(len(words) - 4):
             window = " ".join(word.group() for word in words[at : at + 5])
-            hits = _hits(window)
+            hits = claims.tongue_hits(window)
             if hits[expected] == 0 and hits[other] >= 2 and other == "en":
                 yield match.start() + words[at].start(), match.start() + words[at + 4].end()
                 break
@@ -314,24 +345,26 @@ KNOWN_NEGATION = re.compile(
 UNKNOWN_PROPER = re.compile(r"(?<![\w./@-])(?:[A-Z]{2,}\d*|[A-Z][a-zà-ú]{2,})(?![\w@])")
 
 
-def _unfounded(draft: str, plain: str, sources: Sources, *, taken: Sequence[Place], lead: str) -> Iterator[Place]:
+def _unfounded(
+    draft: str, plain: str, sources: Sources, *, taken: Sequence[Place], borne_out: Sequence[Place], lead: str
+) -> Iterator[Place]:
     asked = [match.end() for match in re.finditer(r"\?+", plain)]
     if len(asked) > MOST_QUESTIONS:
         first = max((match.end() for match in re.finditer(r"[.!]\s+", plain[: asked[0]])), default=0)
         yield first, asked[-1]
     for pattern in (ADVICE, RUNS_DOWN):
         for match in pattern.finditer(plain):
-            sentence = claims._sentence(plain, match.start())
+            sentence = claims.sentence_at(plain, match.start())
             if not sentence.rstrip().endswith("?") and not any(match.group() in text for text in sources.quotable):
                 start = plain.find(sentence.strip())
                 yield max(start, 0), max(start, 0) + len(sentence.strip())
     known = frozenset[str]().union(*(stems(text) for text in sources.quotable)) if sources.quotable else frozenset()
     values = {number.value for text in sources.all for number in numbers(text)}
-    spoken = language_of(" ".join(sources.quotable))
-    same_language = spoken in {"", language_of(plain) or spoken}
-    is_portuguese = language_of(plain) == "pt"
+    spoken = claims.language_of(" ".join(sources.quotable))
+    same_language = spoken in {"", claims.language_of(plain) or spoken}
+    is_portuguese = claims.language_of(plain) == "pt"
     timed = claims.timed(plain, sources.now)
-    for match in re.finditer(r"(?:[^.!?\n]|[.](?=\S))+[.!?]*", plain):
+    for match in SENTENCE.finditer(plain):
         sentence = match.group()
         place = (match.start() + len(sentence) - len(sentence.lstrip()), match.start() + len(sentence.rstrip()))
         if sentence.rstrip().endswith("?") or CAREFUL.search(sentence):
@@ -346,6 +379,8 @@ def _unfounded(draft: str, plain: str, sources: Sources, *, taken: Sequence[Plac
         if denied:
             yield place
             continue
+        if place in borne_out:
+            continue
         strange = [
             number
             for number in numbers(sentence)
@@ -354,7 +389,7 @@ def _unfounded(draft: str, plain: str, sources: Sources, *, taken: Sequence[Plac
             and number.value > SMALL_COUNT
             and not any(start <= match.start() + number.start < end for start, end in timed)
         ]
-        if strange and not _follows_any(strange[0].value, plain, sources):
+        if strange and not support.follows(strange[0].value, plain, sources):
             yield place
             continue
         if not same_language:
@@ -390,17 +425,10 @@ def _asserts(sentence: str, written: str) -> bool:
     )
 
 
-def _follows_any(value: float, plain: str, sources: Sources) -> bool:
-    known = claims._amount_values(sources.quotable)
-    counts = claims._counts([plain, *sources.all]) | claims._said_counts(f"{plain} {sources.said}")
-    rates = {share.value / 100 for text in sources.quotable for share in shares(text)}
-    return claims._follows(value, known, counts) or claims._is_share(value, known, counts, rates=rates)
-
-
 def _denied_in_knowledge(about: frozenset[str], sources: Sources) -> bool:
     """The knowledge says no to it, and the draft does not."""
     for text in sources.quotable:
-        told = IN_THE.sub(" ", text) if language_of(text) != "es" else text
+        told = IN_THE.sub(" ", text) if claims.language_of(text) != "es" else text
         for piece in re.split(r"[.;]\s*", told):
             if (no := KNOWN_NEGATION.search(piece)) and (denied := stems(piece[no.end() :])):
                 strong = {

@@ -144,20 +144,22 @@ def _read(row: Row, model: Model | None) -> Understanding:
 
 
 def _claims(row: Row, model: Model | None) -> Prediction:
-    lead = row.get("lead") or {}
-    found = guards.check(
-        row["draft"],
-        guards.Grounds(
-            now=datetime.fromisoformat(row["now"]),
-            knowledge=row["knowledge"],
-            tool_results=[_tool_result(result) for result in row.get("tool_results") or ()],
-            lead_name=lead.get("name") or "",
-            lead_message=lead.get("message") or "",
-            org=row.get("org") or "",
-            language=row.get("language") or "",
-        ),
-    )
+    found = guards.check(row["draft"], grounds_of(row))
     return {"allowed": not found, "violations": [{"kind": str(v.kind), "text": v.text} for v in found]}
+
+
+def grounds_of(row: Row) -> guards.Grounds:
+    """What the draft of a row of `claims.jsonl` may lean on."""
+    lead = row.get("lead") or {}
+    return guards.Grounds(
+        now=datetime.fromisoformat(row["now"]),
+        knowledge=row["knowledge"],
+        tool_results=[_tool_result(result) for result in row.get("tool_results") or ()],
+        lead_name=lead.get("name") or "",
+        lead_message=lead.get("message") or "",
+        org=row.get("org") or "",
+        language=row.get("language") or "",
+    )
 
 
 def _tool_result(given: Mapping[str, Any]) -> guards.ToolResult:
@@ -231,9 +233,9 @@ class Report:
             elif field == "violations":
                 for violation in wanted:
                     self._note(
-                        f"violations caught: {violation['kind']}", language, _is_caught(violation, given, row["draft"])
+                        f"violations caught: {violation['kind']}", language, is_caught(violation, given, row["draft"])
                     )
-                    self._note("violations caught", language, _is_caught(violation, given, row["draft"]))
+                    self._note("violations caught", language, is_caught(violation, given, row["draft"]))
             elif field in ("allowed", "answerable"):
                 self._note(f"{field}: {'yes' if wanted else 'no'}", language, given == wanted)
             elif field == "facts":
@@ -277,8 +279,8 @@ def _plain(text: str) -> str:
     return " ".join(re.findall(r"\w+", fold(text)))
 
 
-def _is_caught(violation: Mapping[str, str], given: Sequence[Mapping[str, str]], draft: str) -> bool:
-    """The kind is right and the texts overlap in the draft."""
+def is_caught(violation: Mapping[str, str], given: Sequence[Mapping[str, str]], draft: str) -> bool:
+    """Whether a labelled violation is among those given: the kind is right and the texts overlap in the draft."""
     start = draft.lower().find(violation["text"].lower())
     for other in given:
         place = draft.find(other["text"])

@@ -215,7 +215,7 @@ class Index:
         self._unseen = math.log(1 + (total + 0.5) / 0.5)
         lengths = [sum(body.values()) for body, _ in self._fields]
         self._mean = sum(lengths) / max(len(self.passages), 1) or 1.0
-        self._vocabulary = {word for p in self.passages for word in _words(f"{p.heading} {p.text}")}
+        self._vocabulary = {word for p in self.passages for word in words_of(f"{p.heading} {p.text}")}
 
     def find(self, question: str, *, limit: int = 3) -> list[Hit]:
         """The best passages for a question, best first; empty when nothing of it is in any."""
@@ -230,11 +230,11 @@ class Index:
         ]
 
     def _query(self, question: str) -> list["Asked"]:
-        words = _words(level(question))
+        words = words_of(level(question))
         asked = [self._spelled(word) for word in words if word not in EMPTY]
         asked = [word for word in asked if not word.isdigit()] or asked
         asked = [*asked, *_kind_words(question, asked)] or words
-        return [(word, _word_terms(word), _meanings(word)) for word in dict.fromkeys(asked)]
+        return [(word, _word_terms(word), meanings(word)) for word in dict.fromkeys(asked)]
 
     def _ranked(self, query: list["Asked"]) -> list[tuple[float, int]]:
         scored = [(self._score(query, at), at) for at in range(len(self.passages))]
@@ -242,7 +242,7 @@ class Index:
 
     def _spelled(self, word: str) -> str:
         """The word these passages, or customers in general, use where somebody has mistyped one."""
-        if len(word) < SHORTEST_CORRECTED or word.isdigit() or f"={_stem(word)}" in self._rarity or _meanings(word):
+        if len(word) < SHORTEST_CORRECTED or word.isdigit() or f"={stem(word)}" in self._rarity or meanings(word):
             return word
         alike = [
             known
@@ -349,9 +349,9 @@ Asked = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 def stored_terms(heading: str, text: str) -> list[str]:
     """What a passage is found by among many: beginnings of its words, their meanings and trigrams. Bounded, sorted."""
-    words = [word for word in dict.fromkeys(_words(f"{heading} {text}")) if word not in EMPTY]
+    words = [word for word in dict.fromkeys(words_of(f"{heading} {text}")) if word not in EMPTY]
     kept: dict[str, None] = {}
-    for pick in (_firsts, _meanings, _trigrams):
+    for pick in (_firsts, meanings, _trigrams):
         for word in words:
             kept.update(dict.fromkeys(pick(word)))
     return sorted(list(kept)[:MOST_TERMS])
@@ -359,14 +359,14 @@ def stored_terms(heading: str, text: str) -> list[str]:
 
 def query_terms(question: str) -> dict[str, float]:
     """The terms to look for, each with what sharing it counts."""
-    words = [word for word in dict.fromkeys(_words(level(question))) if word not in EMPTY][:MOST_WORDS]
-    words = [*words, *_kind_words(question, words)] or _words(level(question))[:MOST_WORDS]
+    words = [word for word in dict.fromkeys(words_of(level(question))) if word not in EMPTY][:MOST_WORDS]
+    words = [*words, *_kind_words(question, words)] or words_of(level(question))[:MOST_WORDS]
     wanted: dict[str, float] = {}
     for word in words:
         grams = _trigrams(word)
         for term, weight in (
             *((term, 1.0) for term in _firsts(word)),
-            *((term, MEANING) for term in _meanings(word)),
+            *((term, MEANING) for term in meanings(word)),
             *((term, 1 / len(grams)) for term in grams),
         ):
             wanted[term] = max(weight, wanted.get(term, 0.0))
@@ -376,14 +376,14 @@ def query_terms(question: str) -> dict[str, float]:
 def _kind_words(question: str, asked: Sequence[str]) -> list[str]:
     """The word for what is asked by a question that has none ("where are you?"): the place, or the hours."""
     plain = level(question)
-    meant = {term for word in asked for term in _meanings(word)}
+    meant = {term for word in asked for term in meanings(word)}
     return [
-        word for word, place in KIND_WORDS.items() if KINDS[place][0].search(plain) and not meant & set(_meanings(word))
+        word for word, place in KIND_WORDS.items() if KINDS[place][0].search(plain) and not meant & set(meanings(word))
     ]
 
 
 def _firsts(word: str) -> tuple[str, ...]:
-    return (f"={_stem(word)}",)
+    return (f"={stem(word)}",)
 
 
 def _trigrams(word: str) -> tuple[str, ...]:
@@ -391,7 +391,8 @@ def _trigrams(word: str) -> tuple[str, ...]:
     return tuple(f"~{padded[at : at + 3]}" for at in range(len(padded) - 2)) if len(word) > 2 else ()
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
+    """Words and numbers of a text, levelled, in order."""
     return re.findall(r"[a-z]+|\d+", level(text))  # "6kg" is a number and a unit
 
 
@@ -402,10 +403,10 @@ def _word_terms(word: str) -> tuple[str, ...]:
     grams = (
         [f"~{padded[i : i + size]}" for size in GRAMS for i in range(len(padded) - size + 1)] if len(word) > 2 else []
     )
-    return (f"={_stem(word)}", *grams)
+    return (f"={stem(word)}", *grams)
 
 
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
     """The beginning of a word without the endings of number and gender, so far as they can be told."""
     word = word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
     for ending in ENDINGS:
@@ -420,9 +421,9 @@ def _groups() -> dict[str, tuple[int, ...]]:
     found: dict[str, list[int]] = {}
     for number, line in enumerate(MEANINGS):
         for word in line.split():
-            if number not in (places := found.setdefault(_stem(word), [])):
+            if number not in (places := found.setdefault(stem(word), [])):
                 places.append(number)
-    return {stem: tuple(places) for stem, places in found.items()}
+    return {word: tuple(places) for word, places in found.items()}
 
 
 @lru_cache(maxsize=1)
@@ -431,17 +432,18 @@ def _meant_words() -> frozenset[str]:
 
 
 @lru_cache(maxsize=8192)
-def _meanings(word: str) -> tuple[str, ...]:
-    return tuple(f"#{group}" for group in _groups().get(_stem(word), ()))
+def meanings(word: str) -> tuple[str, ...]:
+    """Terms of the groups of words of one meaning that a levelled word belongs to; none for most."""
+    return tuple(f"#{group}" for group in _groups().get(stem(word), ()))
 
 
 def _terms(text: str) -> Counter[str]:
     counted: Counter[str] = Counter()
-    for word in _words(text):
+    for word in words_of(text):
         if word in EMPTY:
             continue
         counted.update(_word_terms(word))
-        counted.update(_meanings(word))
+        counted.update(meanings(word))
     return counted
 
 

@@ -117,7 +117,7 @@ def test_it_quotes_only_what_is_in_the_draft(draft: str) -> None:
         assert violation.text
 
 
-@pytest.mark.parametrize(("file", "caught_floor", "good_floor"), [("more/claims", 0.97, 0.97), ("claims", 0.89, 0.97)])
+@pytest.mark.parametrize(("file", "caught_floor", "good_floor"), [("more/claims", 0.97, 0.97), ("claims", 0.97, 0.97)])
 def test_it_reaches_its_figures_on_the_file(file: str, caught_floor: float, good_floor: float) -> None:
     caught = wanted = good = allowed = 0
     for line in (EVALS / f"{file}.jsonl").read_text(encoding="utf-8").splitlines():
