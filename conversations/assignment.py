@@ -27,15 +27,15 @@ KIND = "reassign"
 def give_away(conversation: Conversation, *, tried: Sequence[int] = ()) -> Membership | None:
     """Assign the (locked) conversation to whose turn it is, unless it is somebody's already.
 
-    In: `tried`, ids of people who had it and did nothing: somebody else gets it. Out: the new assignee; None when it is
-    not for us to choose, or nobody is left. In a transaction that locks no other conversation afterwards.
+    In: `tried`, ids of people who had it and did nothing: somebody else gets it. Out: the new assignee; None when leads
+    are not given away, or nobody is left. In a transaction that locks no other conversation afterwards.
     """
     if conversation.assignee_id is not None and not tried:
         return None
     rules = Assignment.objects.select_for_update().filter(pk=1, is_on=True).first()
-    people = people_for(conversation, rules) if rules is not None else None
-    if rules is None or people is None:
+    if rules is None:
         return None
+    people = people_for(conversation, rules)
     candidates = [
         member
         for member in members_who_answer()
@@ -53,8 +53,8 @@ def give_away(conversation: Conversation, *, tried: Sequence[int] = ()) -> Membe
     return chosen
 
 
-def people_for(conversation: Conversation, rules: Assignment) -> frozenset[int] | None:
-    """Ids of the people among whom the first fitting rule chooses; empty for everybody, None when no rule fits."""
+def people_for(conversation: Conversation, rules: Assignment) -> frozenset[int]:
+    """Ids of the people among whom the first fitting rule chooses; empty for everybody, also when no rule fits."""
     if not rules.rules:
         return frozenset()
     agent = settings_of.number(conversation.number)
@@ -62,7 +62,7 @@ def people_for(conversation: Conversation, rules: Assignment) -> frozenset[int] 
     for rule in rules.rules:
         if fits(rule, number=conversation.number_id, is_ad=bool(conversation.contact.referral), is_open=is_open):
             return frozenset(rule["people"])
-    return None
+    return frozenset()
 
 
 def fits(rule: Mapping[str, Any], *, number: int, is_ad: bool, is_open: bool) -> bool:

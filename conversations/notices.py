@@ -1,14 +1,17 @@
-"""Telling the team that a lead needs a person, or is qualified (PRODUCT 2, "State of a conversation"; PRODUCT 3).
+"""Telling the team that a lead needs a person, is qualified, or is spoken of (PRODUCT 2, "State of a conversation").
 
-Both verbs run in the transaction that makes it so, with the conversation's row locked: people are told exactly when the
+All verbs run in the transaction that makes it so, with the conversation's row locked: people are told exactly when the
 change is, and once for each handoff, whoever calls how often (`orgs.notifications`). No word of the lead's goes along.
 """
 
+from collections.abc import Collection
+
+from django.db import connection
 from django.utils import timezone
 
 from conversations import assignment, intake
 from conversations.access import may_see, members_who_answer
-from conversations.models import Contact, Conversation, Qualification
+from conversations.models import Contact, Conversation, Note, Qualification
 from orgs import notifications
 from orgs.models import Membership, NotificationKind
 
@@ -41,6 +44,20 @@ def qualified(conversation: Conversation) -> list[Membership]:
     _need(conversation, QUALIFIED)
     conversation.told_since = None  # told by news of its own
     return _tell_once(conversation, NotificationKind.HOT, QUALIFIED)
+
+
+def mentioned(note: Note, person_ids: Collection[int]) -> list[Membership]:
+    """These people are called in a note; told once each, if they may see its conversation. Out: who is told.
+
+    In the transaction that writes the note.
+    """
+    org_id = connection.tenant.pk  # type: ignore[attr-defined]  # django-tenants' wrapper has it
+    members = Membership.objects.filter(org_id=org_id, person_id__in=person_ids, person__is_active=True)
+    return notifications.notify(
+        NotificationKind.MENTION, str(note.pk),
+        to=[one for one in members.select_related("person", "org") if may_see(one, note.conversation)],
+        conversation_id=note.conversation_id, data={"by": note.person_id},
+    )  # fmt: skip
 
 
 def _is_qualified(conversation: Conversation) -> bool:

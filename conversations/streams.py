@@ -39,7 +39,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from conversations.access import sees_all, theirs
+from conversations.models import Conversation
 from orgs import bell
+from orgs.context import in_org
 from orgs.ingest import parameters
 from orgs.middleware import SLUG, has_mfa
 from orgs.models import Membership, Person
@@ -135,12 +138,15 @@ class Streams:
             answer = await self._in_thread(partial(identify, headers.get(b"cookie", ""), found["slug"]))
             if isinstance(answer, int):
                 return await _refuse(send, answer)
-            theirs = sum(s.listener.person_id == answer.person_id for s in self._streams.get(answer.org_id, ()))
-            if theirs >= MOST_OF_PERSON:
+            open_already = sum(s.listener.person_id == answer.person_id for s in self._streams.get(answer.org_id, ()))
+            if open_already >= MOST_OF_PERSON:
                 return await _refuse(send, 429)
             query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
             shown = query.get("conversation", [""])[0]
-            stream = Stream(answer, int(shown) if DIGITS.fullmatch(shown) else None)
+            watched = int(shown) if DIGITS.fullmatch(shown) else None
+            if watched is not None and not await self._in_thread(partial(may_watch, answer, watched)):
+                return await _refuse(send, 404)
+            stream = Stream(answer, watched)
             await self._run(stream, headers.get(b"last-event-id") or query.get("after", [""])[0], receive, send)
         finally:
             self._count -= 1
@@ -323,6 +329,15 @@ def identify(cookies: str, slug: str) -> Listener | int:
     if not membership.org.is_open or (membership.org.requires_mfa and not has_mfa(person)):
         return 403
     return Listener(membership.org_id, person.pk, membership.pk, str(request.session.session_key))
+
+
+def may_watch(listener: Listener, conversation_id: int) -> bool:
+    """Whether who sees only their own leads may see this one; for others there is no difference."""
+    member = Membership.objects.select_related("org").filter(pk=listener.membership_id).first()
+    if member is None or sees_all(member):
+        return member is not None
+    with in_org(member.org):
+        return Conversation.objects.filter(theirs(member), pk=conversation_id).exists()
 
 
 def still_allowed(listeners: set[Listener]) -> set[Listener]:
