@@ -79,7 +79,6 @@ FAILURES: dict[str, str | Promise] = {
     "lead_changed_message": _("The lead changed the message it answered."),
     "merged": _("Two conversations of one contact became one."),
     "discarded": _("A person decided not to send it."),
-    "not_sent_and_outdated": _("It was not sent, and the conversation has moved on."),
     "stopped": _("Somebody stopped the AI's answer."),
     "not_sent_and_outdated": _("It was not sent, and the conversation has moved on."),
     "number_not_on_whatsapp": _("This phone has no WhatsApp."),
@@ -229,7 +228,6 @@ def standing(conversation: Conversation) -> str:
             return ""
 
 
-def failure(reason: str) -> str:
 IGNORED: dict[str, str | Promise] = {
     Contact.Ignored.CUSTOMER: _("A customer already: the AI does not write to them"),
     Contact.Ignored.SUPPLIER: _("A supplier: the AI does not write to them"),
@@ -245,6 +243,7 @@ def ignored(sort: str) -> str:
     return str(IGNORED.get(sort, sort))
 
 
+def failure(reason: str) -> str:
     """Why a message did not go out; a provider's own words when it is none of our codes."""
     return str(FAILURES.get(reason, reason))
 
