@@ -145,6 +145,21 @@ class MfaPolicyForm(OrgModelForm):
         help_texts = {"requires_mfa": _("Members without it see nothing of this organization until they turn it on.")}
 
 
+class SharingForm(OrgModelForm):
+    """Whether what is said leaves with the events (PRODUCT 5)."""
+
+    class Meta:
+        model = Org
+        fields = ["shares_text"]
+        labels = {"shares_text": _("Events carry what was said")}
+        help_texts = {
+            "shares_text": _(
+                "Switched off, other systems learn that somebody wrote, and when, but not a word of it. It counts for"
+                " everything that leaves from now on."
+            )
+        }
+
+
 class DeletionForm(forms.Form):
     """The org's address typed once more, so that nobody deletes the wrong org."""
 

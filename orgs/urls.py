@@ -22,6 +22,7 @@ urlpatterns = [
     path("o/<slug:slug>/people/invitations/<int:pk>/revocation/", invitations.revoke, name="invitation_revoke"),
     path("o/<slug:slug>/settings/", settings.edit, name="settings"),
     path("o/<slug:slug>/settings/security/", settings.security, name="security"),
+    path("o/<slug:slug>/settings/sharing/", settings.sharing, name="sharing"),
     path("o/<slug:slug>/settings/ownership/", ownership.edit, name="ownership"),
     path("o/<slug:slug>/settings/deletion/", deletion.create, name="deletion"),
     path("o/<slug:slug>/settings/deletion/end/", deletion.end, name="restoration"),

@@ -402,6 +402,7 @@ PAGES: dict[str, Page] = {
     "o/<slug:slug>/inbox/<int:pk>/answer/end/": Page({405}, {302}, Role.SDR, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/ai/pause/": Page({405}, {302}, Role.SDR, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/ignored/end/": Page({405}, {302}, Role.SDR, args=row_pk),
+    "o/<slug:slug>/inbox/<int:pk>/merge/": Page({200}, {404}, Role.SDR, args=row_pk, body=lambda world: {"with": "1"}),
     "o/<slug:slug>/inbox/<int:pk>/menu/": Page({200}, {405}, Role.SDR, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/assignee/": Page({405}, {302}, Role.SDR, args=row_pk),
     "o/<slug:slug>/inbox/<int:pk>/typing/": Page({405}, {204}, Role.SDR, args=row_pk),

@@ -14,7 +14,7 @@ from orgs.http import OrgRequest
 from orgs.middleware import has_mfa
 from orgs.models import Org, Refused, Role
 from orgs.models.people import lock_members
-from orgs.org_forms import MfaPolicyForm, OrgForm
+from orgs.org_forms import MfaPolicyForm, OrgForm, SharingForm
 
 
 @require_role(Role.ADMIN)
@@ -53,6 +53,20 @@ def security(request: OrgRequest) -> HttpResponse:
     return redirect("orgs:settings", slug=request.org.slug)
 
 
+@require_role(Role.ADMIN)
+@require_POST
+def sharing(request: OrgRequest) -> HttpResponse:
+    """Whether events that leave for other systems carry what was said."""
+    org = Org.objects.get(pk=request.org.pk)
+    form = SharingForm(request.POST, instance=org)
+    if form.is_valid():
+        with transaction.atomic():
+            lock_role(request, Role.ADMIN)
+            save_changes(request, org, form.changed_data)
+        messages.success(request, _("Your changes are saved."))
+    return redirect("orgs:settings", slug=request.org.slug)
+
+
 def lock_role(request: OrgRequest, role: Role) -> None:
     """Lock the org and read one's role anew: it may have been taken away since the request began.
 
@@ -76,6 +90,7 @@ def save_changes(request: OrgRequest, org: Org, fields: list[str]) -> None:
 def show(request: OrgRequest, form: OrgForm) -> HttpResponse:
     context = {
         "form": form,
+        "sharing_form": SharingForm(instance=request.org),
         "policy_form": MfaPolicyForm(instance=request.org),
         "has_mfa": has_mfa(request.user),
         "is_owner": request.membership.may(Role.OWNER),

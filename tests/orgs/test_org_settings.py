@@ -75,6 +75,23 @@ def test_it_says_what_is_wrong_beside_the_field(
     assert not AuditEntry.objects.exists()
 
 
+def test_an_admin_decides_whether_events_carry_what_was_said(
+    sign_in: SignIn, davi: Person, beto: Person, acme: Org
+) -> None:
+    assert 'name="shares_text"' in sign_in(davi).get(URL).content.decode()
+    assert sign_in(beto).post(f"{URL}sharing/", {}).status_code == 403
+    acme.refresh_from_db()
+    assert acme.shares_text
+    assert not AuditEntry.objects.exists()
+    for given, shares in (({}, False), ({"shares_text": "on"}, True)):
+        answer = sign_in(davi).post(f"{URL}sharing/", given)
+        assert (answer.status_code, answer.headers["Location"]) == (302, URL)
+        acme.refresh_from_db()
+        assert acme.shares_text is shares
+        entry = AuditEntry.objects.filter(action="org.changed").latest("pk")
+        assert entry.data == {"shares_text": shares}
+
+
 def test_a_nul_character_is_refused(sign_in: SignIn, davi: Person) -> None:
     assert sign_in(davi).post(URL, {**GIVEN, "name": "A\x00B"}).status_code == 422
 
