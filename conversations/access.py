@@ -4,7 +4,7 @@ from django.db import connection
 from django.db.models import Q
 from django.http import Http404
 
-from conversations.models import Conversation, Message
+from conversations.models import Conversation, FormerConversation, Message
 from orgs.http import OrgRequest
 from orgs.models import Membership, Role
 
@@ -37,10 +37,17 @@ def may_see(member: Membership, conversation: Conversation) -> bool:
 
 def get_conversation(request: OrgRequest, pk: int) -> Conversation:
     """A conversation that the member may see, with its contact and number. Raises Http404 for any other."""
-    conversation = Conversation.objects.with_inbox_data().filter(theirs(request.membership), pk=pk).first()
+    seen = Conversation.objects.with_inbox_data().filter(theirs(request.membership))
+    # By its own id, else by the one it had before it became one with another.
+    conversation = seen.filter(pk=pk).first() or seen.filter(former__former_id=pk).first()
     if conversation is None:
         raise Http404
     return conversation
+
+
+def is_erased(pk: int) -> bool:
+    """Whether there was a conversation of this id whose lead's words were erased."""
+    return FormerConversation.objects.filter(former_id=pk, into=None).exists()
 
 
 def get_message(conversation: Conversation, pk: int) -> Message:

@@ -24,7 +24,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from conversations.models import Alias, Contact, Conversation, Erased, MediaAsset, Message
+from conversations.models import Alias, Contact, Conversation, Erased, FormerConversation, MediaAsset, Message
 from orgs import audit, bell
 from orgs.models import Due, Org, Person, Received
 from orgs.models.queue import NORMAL
@@ -202,6 +202,9 @@ def erase(contact: Contact, *, person: Person | None = None, request: HttpReques
         .exclude(path="")
         .values_list("path", flat=True)
     )
+    addresses = Conversation.objects.filter(contact__in=subject.contacts).values_list("pk", flat=True)
+    gone = [FormerConversation(former_id=pk) for pk in addresses]  # whoever opens it learns that it was erased
+    FormerConversation.objects.bulk_create(gone, ignore_conflicts=True)
     until = timezone.now()
     for digest in (digest_of(*name) for name in subject.names):
         Erased.objects.update_or_create(digest=digest, defaults={"until": until})

@@ -17,6 +17,7 @@ from conversations.events import record
 from conversations.models import (
     AgentVersion,
     Answer,
+    Contact,
     Conversation,
     EventName,
     Fact,
@@ -160,6 +161,30 @@ def set_signal(conversation: Conversation, key: SignalKey, is_true: bool, *, per
     return Signal.objects.create(
         conversation=conversation, key=key, is_true=is_true, author=Receipt.Author.PERSON, person_id=person_id
     )
+
+
+def join_facts(keep: Contact, other: Contact) -> None:
+    """Two contacts become one: of two facts of one sort a person's stands, else the newer. Both are locked."""
+    theirs = {fact.key: fact for fact in Fact.objects.filter(contact=other, ended_at=None)}
+    for ours in Fact.objects.filter(contact=keep, ended_at=None, key__in=theirs):
+        _end(Fact.objects.filter(pk=_weaker(ours, theirs[ours.key]).pk))
+    Fact.objects.filter(contact=other).update(contact=keep)
+
+
+def join_answers(keep: Conversation, other: Conversation) -> bool:
+    """Two conversations become one: what was found in `other` counts in `keep`. Both are locked. Out: was there any."""
+    theirs = {signal.key: signal for signal in Signal.objects.filter(conversation=other, ended_at=None)}
+    for ours in Signal.objects.filter(conversation=keep, ended_at=None, key__in=theirs):
+        _end(Signal.objects.filter(pk=_weaker(ours, theirs[ours.key]).pk))
+    moved = [
+        model._default_manager.filter(conversation=other).update(conversation=keep) for model in (Answer, Fact, Signal)
+    ]
+    return any(moved)
+
+
+def _weaker(one: Fact | Signal, another: Fact | Signal) -> Fact | Signal:
+    """Which of two of one sort gives way."""
+    return min(one, another, key=lambda row: (row.author == Receipt.Author.PERSON, row.created_at, row.pk))
 
 
 def rules_of(agent: AgentVersion) -> Rules:

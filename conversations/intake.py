@@ -361,8 +361,8 @@ def merge(keep: Contact, other: Contact) -> None:
     Alias.objects.filter(contact=other).update(contact=keep)
     OptOut.objects.filter(contact=other).update(contact=keep)
     Consent.objects.filter(contact=other).update(contact=keep)
-    evidence.join_facts(keep, other)
     lock_all(keep, other)
+    evidence.join_facts(keep, other)
     for theirs in Conversation.objects.select_for_update().filter(contact=other).order_by("pk"):
         ours = Conversation.objects.select_for_update().filter(contact=keep, number=theirs.number_id).first()
         if ours is None:
@@ -408,7 +408,7 @@ def absorb(ours: Conversation, theirs: Conversation) -> None:
     theirs.mentions.update(conversation=ours)
     FormerConversation.objects.filter(into=theirs).update(into=ours)
     FormerConversation.objects.update_or_create(former_id=theirs.pk, defaults={"into": ours})
-    evidence.join_answers(ours, theirs)
+    has_evidence = evidence.join_answers(ours, theirs)
     if not waited:
         ours.watermark = max([ours.watermark, *(now for then, now in moved.items() if then <= theirs.watermark)])
     if theirs.needs_person_since is not None:
@@ -430,7 +430,8 @@ def absorb(ours: Conversation, theirs: Conversation) -> None:
     ours.last_lead_at = max(filter(None, (ours.last_lead_at, theirs.last_lead_at)), default=None)
     ours.save()
     theirs.delete()
-    evidence.requalify(ours, settings_of.number(ours.number))
+    if has_evidence:
+        evidence.requalify(ours, settings_of.number(ours.number))
     if ours.messages.filter(state=Message.State.QUEUED).exists():
         want("send", ours.pk)
     if ours.owner == Conversation.Owner.AI:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
@@ -15,8 +16,8 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from conversations import content, lead_panel, listing, media, notes, pause, replies, steering, typists, wording
-from conversations.access import get_conversation
+from conversations import content, lead_panel, listing, media, notes, pause, replies, steering, transcripts, typists, wording
+from conversations.access import get_conversation, is_erased
 from conversations.forms import CLOSINGS, SNOOZES
 from conversations.models import Conversation, MediaAsset, Message
 from conversations.views import composer, inbox
@@ -82,7 +83,14 @@ class Bubble:
 @require_GET
 def show(request: OrgRequest, pk: int) -> HttpResponseBase:
     """The thread. htmx gets the messages and the header, never the composer; or 204 while they are as `seen`."""
-    conversation = get_conversation(request, pk)
+    try:
+        conversation = get_conversation(request, pk)
+    except Http404:
+        if not is_erased(pk):
+            raise
+        return render(request, "conversations/conversation/erased.html", status=HTTPStatus.GONE)
+    if conversation.pk != pk:
+        return moved(request, conversation)
     if conversation.unread and request.membership.may(Role.SDR):
         Conversation.objects.filter(pk=pk).update(unread=0)
     notes.see(conversation, request.user)
@@ -105,6 +113,14 @@ def show(request: OrgRequest, pk: int) -> HttpResponseBase:
 
 
 def page(request: OrgRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+def moved(request: OrgRequest, conversation: Conversation) -> HttpResponseBase:
+    """It has become one with another: to that one, from an open page as a whole."""
+    response = redirect("conversations:conversation", slug=request.org.slug, pk=conversation.pk)
+    if not is_htmx(request):
+        return response
+    return HttpResponse(status=204, headers={"HX-Redirect": response.headers["Location"]})
+
+
     """The whole page; its `form` may come back with errors."""
     column = inbox.column_of(request, selected=context["conversation"].pk, is_beside=True)
     conversation = context["conversation"]

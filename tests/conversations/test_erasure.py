@@ -68,6 +68,8 @@ def a_life(number: Number, org: Org) -> Contact:
     make("Fact", contact=contact, key="company", value=WORD, **receipt)
     make("Qualification", conversation=conversation, summary=WORD)
     make("Note", conversation=conversation, person_id=1, text=WORD, seq=1)
+    make("Consent", contact=contact, basis="asked", source=WORD, person_id=1)
+    make("EvalCase", conversation=conversation, reason="answer", should_say=WORD)
     make("Pending", number=number, target_id="IDENTIFIER-1", sort="edit", data={"text": WORD, "at": ""})
     intake.take_over(intake.locked(conversation.pk), person_id=None, source="phone")
     intake.opt_out(contact, message)
