@@ -16,7 +16,19 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from conversations import content, lead_panel, listing, media, notes, pause, replies, steering, transcripts, typists, wording
+from conversations import (
+    content,
+    lead_panel,
+    listing,
+    media,
+    notes,
+    pause,
+    replies,
+    steering,
+    transcripts,
+    typists,
+    wording,
+)
 from conversations.access import get_conversation, is_erased
 from conversations.forms import CLOSINGS, SNOOZES
 from conversations.models import Conversation, MediaAsset, Message
@@ -69,6 +81,7 @@ class Bubble:
     place: str
     media_trouble: str
     may_come: bool
+    may_be_heard: bool
     state: str
     tone: str
     ticks: int
@@ -250,6 +263,7 @@ def bubbles_of(
                 place=place_of(message),
                 media_trouble=trouble_of(message),
                 may_come=hasattr(message, "media") and media.may_come(message.media),
+                may_be_heard=may_be_heard(message),
                 state=state,
                 tone=tone,
                 ticks=ticks,
@@ -307,6 +321,11 @@ def length_of(seconds: int | None) -> str:
     hours, rest = divmod(seconds, 3600)
     minutes, rest = divmod(rest, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def may_be_heard(message: Message) -> bool:
+    """Whether somebody may ask for the words of its sound: not where they are, or where it is too long."""
+    return hasattr(message, "media") and not message.transcript and transcripts.may_be_heard_again(message.media)
 
 
 def place_of(message: Message) -> str:
