@@ -20,10 +20,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
 
 from conversations import costs, intake, policy, settings_of
 from conversations.models import Contact, Conversation, MediaAsset, Message, ModelCall, Turn
 from conversations.ports import MessageKind, ModelError, ModelUse, Transcriber, Transcript
+from orgs.models import Refused
 from sdr.lib import metrics
 from sdr.lib.errors import PortError
 
@@ -96,6 +98,24 @@ def go_on(message: Message) -> None:
         conversation = Conversation.objects.filter(pk=message.conversation_id).first()
         if conversation is not None and message.seq > conversation.watermark:
             _want_turn(conversation, message.text)
+
+
+def may_be_heard_again(asset: MediaAsset) -> bool:
+    """Whether a person may ask for the words: the sound is here, and hearing it failed or nobody has tried."""
+    unheard = {"", HEARING.FAILED, HEARING.UNCLEAR, HEARING.NO_BUDGET}
+    is_there = asset.state == MediaAsset.State.STORED and (asset.size or 0) <= LARGEST_BYTES
+    return bool(settings.SDR_TRANSCRIBER) and is_there and asset.hearing in unheard and is_heard(asset.message)
+
+
+@transaction.atomic
+def want_again(message: Message) -> None:
+    """A person asks for the words once more. Raises Refused when they are there or on their way; safe to repeat."""
+    asset = MediaAsset.objects.select_for_update(of=("self",)).select_related("message").filter(message=message).first()
+    if asset is None or not may_be_heard_again(asset):
+        raise Refused("not_unheard", _("There is nothing to transcribe in this message now."))
+    asset.hearing, asset.heard_at = HEARING.WANTED, None
+    asset.save(update_fields=["hearing", "heard_at"])
+    intake.want(KIND, message.pk)
 
 
 # --- Hearing --------------------------------------------------------------------------------------------------------

@@ -79,4 +79,5 @@ urlpatterns = [
     path("<int:pk>/messages/<int:message>/confirmation/", replies.confirm, name="confirmation"),
     path("<int:pk>/messages/<int:message>/media/", media.show, name="media"),
     path("<int:pk>/messages/<int:message>/media/retry/", media.retry, name="media_retry"),
+    path("<int:pk>/messages/<int:message>/transcript/retry/", media.hear, name="transcript_retry"),
 ]

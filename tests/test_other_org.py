@@ -425,6 +425,7 @@ PAGES: dict[str, Page] = {
     "o/<slug:slug>/inbox/cases/": Page({200}, {405}, Role.VIEWER),
     "o/<slug:slug>/inbox/cases/export/": Page({405}, {200}, Role.ADMIN),
     "o/<slug:slug>/inbox/cases/<int:pk>/end/": Page({405}, {302}, Role.SDR, args=row_pk),
+    "o/<slug:slug>/inbox/<int:pk>/messages/<int:message>/transcript/retry/": Page({405}, {302}, Role.SDR, args=lead_pk),
     "o/<slug:slug>/inbox/<int:pk>/opt-out/": Page(
         {405}, {302}, Role.SDR, args=row_pk, body=lambda world: {"note": "on the phone"}
     ),

@@ -12,7 +12,7 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_POST, require_safe
 
-from conversations import content, media
+from conversations import content, media, transcripts
 from conversations.access import get_conversation, get_message
 from conversations.models import MediaAsset
 from conversations.views import conversation as thread
@@ -133,6 +133,17 @@ def retry(request: OrgRequest, pk: int, message: int) -> HttpResponseBase:
     """Ask once more for a file that did not come."""
     try:
         media.want_again(get_message(get_conversation(request, pk), message))
+    except Refused as refused:
+        return thread.refuse(request, pk, str(refused))
+    return thread.answer(request, pk)
+
+
+@require_role(Role.SDR)
+@require_POST
+def hear(request: OrgRequest, pk: int, message: int) -> HttpResponseBase:
+    """Ask once more for the words of a voice note."""
+    try:
+        transcripts.want_again(get_message(get_conversation(request, pk), message))
     except Refused as refused:
         return thread.refuse(request, pk, str(refused))
     return thread.answer(request, pk)
