@@ -125,7 +125,6 @@ def show(request: OrgRequest, pk: int) -> HttpResponseBase:
     return response
 
 
-def page(request: OrgRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
 def moved(request: OrgRequest, conversation: Conversation) -> HttpResponseBase:
     """It has become one with another: to that one, from an open page as a whole."""
     response = redirect("conversations:conversation", slug=request.org.slug, pk=conversation.pk)
@@ -134,6 +133,7 @@ def moved(request: OrgRequest, conversation: Conversation) -> HttpResponseBase:
     return HttpResponse(status=204, headers={"HX-Redirect": response.headers["Location"]})
 
 
+def page(request: OrgRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     """The whole page; its `form` may come back with errors."""
     column = inbox.column_of(request, selected=context["conversation"].pk, is_beside=True)
     conversation = context["conversation"]
