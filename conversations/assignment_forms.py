@@ -85,7 +85,7 @@ def rules_form(
     numbers: Sequence[Number],
     members: Sequence[Membership],
 ) -> RuleFormSet:
-    """The forms of these rules, and one for another. A rule is left out with its number, or with the last of its people:
+    """The forms of these rules, and one for another. A rule goes with its number, or with the last of its people:
     it would be one for every number, or for everybody.
     """
     numbers_known, people_known = {number.pk for number in numbers}, {member.person_id for member in members}

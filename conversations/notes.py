@@ -40,7 +40,8 @@ def write(conversation: Conversation, person: Person, *, text: str, key: UUID | 
     note = Note.objects.create(conversation=ours, person_id=person.pk, text=text, seq=ours.seq, key=key)
     called = [one.pk for one in called_in(text, readers(ours)) if one.pk != person.pk]
     Mention.objects.bulk_create(Mention(note=note, conversation=ours, person_id=pk) for pk in called)
-    notices.mentioned(note, called)
+    if called:
+        notices.mentioned(note, called)
     live.changed(ours.pk)
     return note
 

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
-from conversations import intake, news, notices
+from conversations import intake, links, news, notes, notices
 from conversations.models import Contact, Conversation, Number
 from orgs import bell, notifications
 from orgs.context import in_org
@@ -273,3 +273,25 @@ def test_only_their_own_pages_are_told(in_acme: Org, ana: Person, monkeypatch: p
     monkeypatch.setattr(bell, "tell", lambda org_id, ref: rung.append((org_id, ref)))
     notifications.notify("handoff", "1/x", to=[member(ana)])
     assert rung == [(in_acme.pk, -member(ana).pk)]
+
+
+# --- Mentions -------------------------------------------------------------------------------------------------------
+def test_who_is_called_in_a_note_is_told_once_and_only_who_may_see_it(
+    number: Number, acme: Org, ana: Person, beto: Person, vera: Person
+) -> None:
+    arrive(number, incoming("Oi"))
+    note = notes.write(the_conversation(), ana, text="@Beto @Vera @Ana vejam")
+    notices.mentioned(note, [beto.pk, vera.pk])
+    assert told() == [("mention", beto.email), ("mention", vera.email)]
+    Org.objects.filter(pk=acme.pk).update(sdrs_see_only_theirs=True)
+    notes.write(the_conversation(), ana, text="@Beto @Vera de novo")
+    assert told() == [("mention", beto.email), ("mention", vera.email), ("mention", vera.email)]
+    assert letters() == [vera.email]
+    assert "vejam" not in "".join(f"{mail.text}{mail.html}" for mail in Mail.objects.all())
+
+
+def test_the_limit_of_the_day_is_told_once_a_day_to_who_steers(number: Number, ana: Person, davi: Person) -> None:
+    for day in (1, 1, 2):
+        number.sent_on = timezone.now().date().replace(day=day)
+        links.tell_limit(number)
+    assert told() == sorted([("limit", ana.email), ("limit", davi.email)] * 2)
