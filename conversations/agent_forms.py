@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
+from itertools import zip_longest
 from typing import Any, ClassVar
 
 from django import forms
@@ -34,18 +35,30 @@ PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 
 @dataclass(frozen=True)
 class Group:
-    """Fields that stand together; each row has the names of what stands side by side."""
+    """Fields that stand together; each row has the names of what stands side by side, and may have a title.
+
+    `is_week`: rows alike, whose titles stand before them and whose labels are heard only.
+    """
 
     title: str | Promise
     rows: Sequence[Sequence[str]]
     hint: str | Promise = ""
+    titles: Sequence[str | Promise] = ()
+    is_week: bool = False
+
+
+@dataclass(frozen=True)
+class ShownRow:
+    title: str
+    fields: list[BoundField]
 
 
 @dataclass(frozen=True)
 class ShownGroup:
     title: str
     hint: str
-    rows: list[list[BoundField]]
+    rows: list[ShownRow]
+    is_week: bool
 
 
 class LinesField(forms.CharField):
@@ -115,7 +128,15 @@ class SectionForm(forms.Form):
     @property
     def groups(self) -> list[ShownGroup]:
         return [
-            ShownGroup(str(group.title), str(group.hint), [[self[name] for name in row] for row in group.rows])
+            ShownGroup(
+                str(group.title),
+                str(group.hint),
+                [
+                    ShownRow(str(title), [self[name] for name in row])
+                    for title, row in zip_longest(group.titles, group.rows, fillvalue="")
+                ],
+                group.is_week,
+            )
             for group in self.layout()
         ]
 
@@ -506,7 +527,7 @@ class HoursForm(SectionForm):
             (one.key, f"{one.name} ({date_format(holidays.next_on(one.key, today), 'SHORT_DATE_FORMAT')})")
             for one in holidays.BRAZIL
         ]
-        labels = (_("From"), _("to"), _("and from"), _("to"))
+        labels = (_("Opens at"), _("Closes at"), _("Opens again at"), _("Closes again at"))
         for day in range(7):
             for part, label in zip(self.PARTS, labels, strict=True):
                 self.fields[f"day{day}_{part}"] = forms.TimeField(
@@ -564,10 +585,15 @@ class HoursForm(SectionForm):
         return {**{name: typed[name] for name in self.writes if name != "hours"}, "hours": week}
 
     def layout(self) -> Sequence[Group]:
-        days = [Group(WEEKDAYS[day], [[f"day{day}_{part}" for part in self.PARTS]]) for day in range(7)]
+        week = [[f"day{day}_{part}" for part in self.PARTS] for day in range(7)]
         return [
-            Group(_("Week"), [["time_zone"]], _("Leave a day empty when you are closed. 00:00 to 00:00 is all day.")),
-            *days,
+            Group(
+                _("Week"),
+                [*week, ["time_zone"]],
+                _("Leave a day empty when you are closed. 00:00 to 00:00 is all day."),
+                titles=[WEEKDAYS[day] for day in range(7)],
+                is_week=True,
+            ),
             Group(_("Closed"), [["yearly_holidays"], ["holidays"]]),
             Group(_("When you are closed"), [["outside_hours"], ["away_text"]]),
         ]
@@ -663,14 +689,14 @@ class FollowUpsForm(SectionForm):
         }  # fmt: skip
 
     def layout(self) -> Sequence[Group]:
-        steps = [
-            Group(
-                gettext("Step %(number)s") % {"number": number + 1},
-                [[f"rung{number}_{part}" for part in ("sort", "amount", "at")], [f"rung{number}_text"]],
-            )
-            for number in range(follow_ups.RUNGS_AT_MOST)
+        rows, titles = [], []
+        for number in range(follow_ups.RUNGS_AT_MOST):
+            rows += [[f"rung{number}_{part}" for part in ("sort", "amount", "at")], [f"rung{number}_text"]]
+            titles += [gettext("Step %(number)s") % {"number": number + 1}, ""]
+        return [
+            Group(_("Steps"), rows, titles=titles),
+            Group(_("At the end"), [["asks_satisfaction"], ["close_after_days"]]),
         ]
-        return [*steps, Group(_("At the end"), [["asks_satisfaction"], ["close_after_days"]])]
 
 
 class HandoffForm(SectionForm):
