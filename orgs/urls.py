@@ -3,7 +3,7 @@
 from django.urls import path
 
 from orgs import api
-from orgs.views import closed, deletion, home, invitations, ownership, people, settings, start
+from orgs.views import closed, deletion, home, invitations, manifest, ownership, people, settings, start
 
 app_name = "orgs"
 urlpatterns = [
@@ -12,6 +12,7 @@ urlpatterns = [
     path("invitations/<str:token>/", invitations.show, name="invitation"),
     path("invitations/<str:token>/signup/", invitations.sign_up, name="invitation_signup"),
     path("o/<slug:slug>/", home.home, name="home"),
+    path("o/<slug:slug>/app.webmanifest", manifest.show, name="manifest"),
     path("o/<slug:slug>/closed/", closed.show, name="closed"),
     path("o/<slug:slug>/leave/", people.leave, name="leave"),
     path("o/<slug:slug>/people/", people.index, name="people"),

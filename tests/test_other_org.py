@@ -537,6 +537,7 @@ PAGES: dict[str, Page] = {
     "o/<slug:slug>/numbers/<int:pk>/secret/rotation/end/": Page({405}, {302}, Role.ADMIN, args=row_pk),
     # Orgs
     "o/<slug:slug>/": Page({200}, {200, 405}, Role.VIEWER),
+    "o/<slug:slug>/app.webmanifest": Page({200}, {405}, Role.VIEWER),
     "o/<slug:slug>/closed/": Page({302}, {302, 405}, Role.VIEWER),
     "o/<slug:slug>/leave/": Page({200}, {302}, Role.VIEWER),
     "o/<slug:slug>/people/": Page({200}, {405}, Role.VIEWER),
