@@ -19,7 +19,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from conversations import access, finding
-from conversations.models import Conversation
+from conversations.models import Conversation, Mention
 from conversations.models.conversation import ConversationQuerySet
 from orgs.models import Membership, Person
 
@@ -35,10 +35,12 @@ NOT_CLOSED = ~Q(lifecycle=Conversation.Lifecycle.CLOSED)
 TABS: dict[str, str | Promise] = {
     "needs": _("Needs you"),
     "mine": _("Mine"),
+    "mentions": _("Mentions"),  # shown while somebody calls the member in a note they have not seen
     "unassigned": _("Unassigned"),
     "ai": _("AI working"),
     "all": _("All"),
 }
+WHOLE = frozenset({"all", "mentions"})  # closed conversations, too
 SORTS: dict[str, str | Promise] = {
     "recent": _("Last activity"),
     "waiting": _("Longest waiting"),
@@ -124,10 +126,11 @@ class Around:
 
 def tab(name: str, wanted: Wanted, me: int) -> Q:
     """The condition of a tab for the person `me`, with the filters that are on."""
-    status = Q(lifecycle=wanted.status) if wanted.status else (Q() if name == "all" else NOT_CLOSED)
+    status = Q(lifecycle=wanted.status) if wanted.status else (Q() if name in WHOLE else NOT_CLOSED)
     condition = {
         "needs": Q(needs_person_since__isnull=False),
         "mine": Q(owner=Conversation.Owner.PERSON, owner_person_id=me) | Q(assignee_id=me),
+        "mentions": Q(pk__in=Mention.objects.filter(person_id=me, seen_at=None).values("conversation_id")),
         "unassigned": Q(
             owner__in=[Conversation.Owner.PERSON, Conversation.Owner.NOBODY], owner_person_id=None, assignee_id=None
         ),

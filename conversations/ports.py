@@ -246,8 +246,18 @@ class Transport(Protocol):
 
     def send_text(self, jid: str, text: str, *, quoted_id: str = "") -> Sent: ...
     def send_file(
-        self, jid: str, content: bytes, *, mime: str, file_name: str, caption: str = "", voice: bool = False
-    ) -> Sent: ...
+        self,
+        jid: str,
+        content: bytes,
+        *,
+        mime: str,
+        file_name: str,
+        caption: str = "",
+        voice: bool = False,
+        quoted_id: str = "",
+    ) -> Sent:
+        """`quoted_id`: the message it answers; a voice note answers none."""
+
     def show_typing(self, jid: str, *, milliseconds: int, recording: bool = False) -> None: ...
     def mark_read(self, jid: str, provider_ids: Sequence[str]) -> None: ...
     def fetch_media(self, provider_id: str) -> tuple[bytes, str]:

@@ -444,7 +444,7 @@ def call(parcel: Parcel) -> Sent | None:
         return transport.send_text(claim.jid, claim.text, quoted_id=claim.quoted_id)
     return transport.send_file(
         claim.jid, parcel.content, mime=claim.file.mime, file_name=claim.file.name, caption=claim.text,
-        voice=claim.file.is_voice_note,
+        voice=claim.file.is_voice_note, quoted_id=claim.quoted_id,
     )  # fmt: skip
 
 

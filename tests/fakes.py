@@ -28,6 +28,7 @@ class Phone:
 
     sent: list[tuple[str, str]] = field(default_factory=list)  # (jid, text) in order
     files: list[tuple[bytes, dict[str, Any]]] = field(default_factory=list)  # content and options, in order
+    quoted: list[str] = field(default_factory=list)  # of each send, the message it answers, or ""
     log: list[Incoming] = field(default_factory=list)
     ticks: list[StatusUpdate] = field(default_factory=list)
     readings: list[tuple[datetime, datetime]] = field(default_factory=list)  # spans that were asked for
@@ -63,12 +64,22 @@ class FakeTransport:
 
     def send_text(self, jid: str, text: str, *, quoted_id: str = "") -> Sent:
         phone.step()
+        phone.quoted.append(quoted_id)
         return phone.accept(jid, text)
 
     def send_file(
-        self, jid: str, content: bytes, *, mime: str, file_name: str, caption: str = "", voice: bool = False
+        self,
+        jid: str,
+        content: bytes,
+        *,
+        mime: str,
+        file_name: str,
+        caption: str = "",
+        voice: bool = False,
+        quoted_id: str = "",
     ) -> Sent:
         phone.step()
+        phone.quoted.append(quoted_id)
         phone.files.append((content, {"mime": mime, "file_name": file_name, "voice": voice}))
         group = "audio" if voice else mime.partition("/")[0]
         kind = MessageKind(group) if group in {"image", "audio", "video"} else MessageKind.DOCUMENT
@@ -93,13 +104,26 @@ class FakeTransport:
     def read_back(self, *, since: datetime, until: datetime) -> ReadBack:
         phone.readings.append((since, until))
         found = [one for one in phone.log if one.sent_at and since <= one.sent_at <= until]
-        return ReadBack(tuple(sorted(found, key=lambda one: one.sent_at or since)), tuple(phone.ticks))
+        records = {one.provider_id: record_of(one) for one in found}
+        in_order = sorted(found, key=lambda one: one.sent_at or since)
+        return ReadBack(tuple(in_order), tuple(phone.ticks), records=records)
 
     def chats(self, *, limit: int) -> list[str]:
         return list(dict.fromkeys(one.chat.jid for one in reversed(phone.log)))[:limit]
 
     def state(self) -> LinkState:
         return LinkState.OPEN
+
+
+def record_of(message: Incoming) -> dict[str, Any]:
+    """A text message as a provider keeps it, with a key that must not be."""
+    return {
+        "key": {"id": message.provider_id, "remoteJid": message.chat.jid, "fromMe": message.from_us},
+        "pushName": message.sender_name,
+        "messageType": "conversation",
+        "message": {"conversation": message.text, "messageContextInfo": {"messageSecret": "a-secret"}},
+        "messageTimestamp": int(message.sent_at.timestamp()) if message.sent_at else 0,
+    }
 
 
 class FakeBrain:

@@ -142,6 +142,7 @@ def column_of(request: OrgRequest, *, selected: int | None = None, is_beside: bo
         tabs=[
             Tab(name, label, count_of(around.counts[name]), name == wanted.show, wanted.but(show=name).query)
             for name, label in listing.TABS.items()
+            if name != "mentions" or around.counts[name] or wanted.show == name
         ],
         rows=rows,
         views=[View(pk, name, query, query == wanted.but(q="").query) for pk, name, query in around.views],

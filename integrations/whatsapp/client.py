@@ -272,14 +272,24 @@ class Evolution:
         return self._send("sendText", instance, body, timeout=SEND)
 
     def send_media(
-        self, instance: str, *, jid: str, content: bytes, mime: str, file_name: str, caption: str = ""
+        self,
+        instance: str,
+        *,
+        jid: str,
+        content: bytes,
+        mime: str,
+        file_name: str,
+        caption: str = "",
+        quoted_id: str = "",
     ) -> Sent:
         """Send a file; the ending of `file_name` decides its type at Evolution's. Raises like `send_text`."""
         kind = mime.partition("/")[0]
-        body = {
+        body: dict[str, Any] = {
             "number": jid, "mediatype": kind if kind in {"image", "video", "audio"} else "document", "mimetype": mime,
             "media": base64.b64encode(content).decode(), "fileName": file_name, "caption": caption,
         }  # fmt: skip
+        if quoted_id:
+            body["quoted"] = {"key": {"id": quoted_id}}
         return self._send("sendMedia", instance, body, timeout=UPLOAD)
 
     def send_audio(self, instance: str, *, jid: str, content: bytes) -> Sent:

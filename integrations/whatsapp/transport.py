@@ -36,14 +36,23 @@ class EvolutionTransport:
         return self._evolution.send_text(self._instance, jid=jid, text=text, quoted_id=quoted_id)
 
     def send_file(
-        self, jid: str, content: bytes, *, mime: str, file_name: str, caption: str = "", voice: bool = False
+        self,
+        jid: str,
+        content: bytes,
+        *,
+        mime: str,
+        file_name: str,
+        caption: str = "",
+        voice: bool = False,
+        quoted_id: str = "",
     ) -> Sent:
-        """A voice note carries no caption and no name."""
+        """A voice note carries no caption and no name, and answers no message."""
         if voice:
             return self._evolution.send_audio(self._instance, jid=jid, content=content)
         return self._evolution.send_media(
-            self._instance, jid=jid, content=content, mime=mime, file_name=file_name, caption=caption
-        )
+            self._instance, jid=jid, content=content, mime=mime, file_name=file_name, caption=caption,
+            quoted_id=quoted_id,
+        )  # fmt: skip
 
     def show_typing(self, jid: str, *, milliseconds: int, recording: bool = False) -> None:
         """Returns when it is over: the wait before a send is this very call."""
@@ -90,6 +99,7 @@ class EvolutionTransport:
                 break
         messages: list[Incoming] = []
         ticks: list[StatusUpdate] = []
+        by_id: dict[str, dict[str, Any]] = {}
         for record in records.values():
             try:
                 event = parse_record(record, own_jid=self._own_jid)
@@ -97,6 +107,7 @@ class EvolutionTransport:
                 continue
             if isinstance(event, Incoming):
                 messages.append(event)
+                by_id[event.provider_id] = record
                 ticks += parse_ticks(record)
         messages.reverse()
         in_order = sorted(messages, key=lambda message: message.sent_at or NEVER)

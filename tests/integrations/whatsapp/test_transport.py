@@ -59,6 +59,16 @@ def test_files_and_voice_notes_reach_the_phone(evolution: Standin, transport: Tr
     assert voice.kind == "voice"
 
 
+def test_words_and_pictures_can_answer_a_message_and_voice_notes_cannot(
+    evolution: Standin, transport: Transport
+) -> None:
+    asked = transport.send_text(JID, "Prefere manhã ou tarde?").provider_id
+    transport.send_text(JID, "Pergunto de novo", quoted_id=asked)
+    transport.send_file(JID, PDF, mime="application/pdf", file_name="horas.pdf", quoted_id=asked)
+    transport.send_file(JID, b"OggS small", mime="audio/ogg", file_name="", voice=True, quoted_id=asked)
+    assert [message.quoted_id for message in evolution.whatsapp.answers(LEAD)] == ["", asked, asked, ""]
+
+
 def test_a_number_nobody_has_is_refused_for_good(evolution: Standin, transport: Transport) -> None:
     evolution.do(lambda: evolution.whatsapp.absent.add(OTHER))
     with pytest.raises(NotOnWhatsApp):
