@@ -8,10 +8,15 @@ are in these documents, and words of one meaning (`lexicon.concepts` and the eve
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
 
 from conversations.playbook.money import level
 
@@ -26,12 +31,17 @@ SATURATION, LENGTH_SHARE = 1.2, 0.4  # k1 and b of BM25
 SENTENCE, PARAGRAPH, HEADING = 1.0, 0.5, 0.35  # what each counts
 MEANING = 0.7  # a word of the same meaning against the word itself
 EXACT, LIKE_ENOUGH, HEADING_LEVEL = 0.9, 0.55, 0.9
+MISSED = 0.3  # a word that is less surely there is missing
+LIMIT = 3  # passages that may answer
+FIRST_WORDS = 3  # of a question say what sort it is
 FEATURES = (
     "said", "worst word", "words missing", "words unheard of", "said exactly", "says the kind", "kind nowhere",
     "said beside the kind", "asks a kind", "ahead of the next", "score", "length",
 )  # fmt: skip
-WEIGHTS = (-0.346, 0.873, -0.574, -0.192, -0.987, 0.296, 0.468, -0.771, 0.504, -0.222, 0.840, 0.344, 0.117)  # fitted
-ANSWERABLE = 0.5  # from this on `Hit.confidence` the question is answered
+WEIGHTS = Path(__file__).parent / "weights" / "answerable.npz"  # of FEATURES and of `Index.phrasing`, fitted
+BUCKETS = 1 << 14
+PHRASING = 4.0  # what all of it counts against one feature
+ANSWERABLE = 0.6  # from this on `Hit.confidence` the question is answered
 
 EMPTY = frozenset(
     """a o as os um uma uns umas de da do das dos em no na nos nas por pra para pro pela pelo com sem e ou que se eu voce voces vcs vc ce me te lhe meu minha meus minhas seu sua seus suas
@@ -154,6 +164,24 @@ porte grande pequeno medio tamanho peso raca racas kg
 atraso atrasar atrasado atrasa tolerancia chegar tarde depois perder falta faltar
 camera cameras video filmagem ver ao vivo acompanhar foto fotos
 idoso castrado cio prenha gestante gravida
+adiantar adiantamento adelantar adelanto anticipo anticipar sinal sena entrada deposit down upfront
+recheio recheios sabor sabores sabor relleno rellenos flavour flavor flavours gosto
+pequeno pequena menor minimo minima smallest small small smaller chico chica mini
+grande maior maximo maxima largest biggest big large
+carteira habilitacao habilitado habilitar cnh licencia license permis
+tirar fazer sacar
+juntar junto juntos acompanhar acompanha acompanhado together along
+foto fotos picture pictures photographs photograph photos photo fotografia
+vinho cerveja wine beer alcohol alcool alcoholic drinks bebida bebidas vino cerveza
+alugar aluguel alugam locacao rent rental hire hiring alquilar alquiler arriendo renta
+tingir tintura pintar pinta luzes coloracao quimica colorir dye tenir
+rapido rapidez demorar responder resposta respondem reply answer answers responde fast quickly soon hours
+vizinha vizinhas vizinho arredores proximidades regiao raio km alrededor nearby around
+bimestral mensal mensalmente mes mensalidade mensuales mensual mensualidad month monthly
+semanal semana semanas weekly week semanalmente quinzenal quinzena
+guardar armazenar deposito store storage almacenar
+sozinho sozinha individual particular privado privada single alone solo
+compartilhado compartilhada dividir shared compartido
 """.strip().splitlines()
 
 
@@ -223,7 +251,7 @@ class Index:
         scored = self._ranked(query)
         if not scored:
             return []
-        confidence = self._confidence(self.features(question, query=query))
+        confidence = self._confidence(question, query)
         return [
             Hit(at, self.passages[at], score, confidence if place == 0 else confidence * score / scored[0][0])
             for place, (score, at) in enumerate(scored[:limit])
@@ -277,10 +305,37 @@ class Index:
         count = terms.get(term, 0)
         return self._rarity.get(term, self._unseen) * count * (SATURATION + 1) / (count + norm) if count else 0.0
 
-    def _confidence(self, features: Sequence[float]) -> float:
+    def _confidence(self, question: str, query: list["Asked"]) -> float:
         """That the question is answered: a logistic model (`training.answerable` fits its weights)."""
-        raw = WEIGHTS[0] + sum(weight * value for weight, value in zip(WEIGHTS[1:], features, strict=True))
-        return 1.0 / (1.0 + math.exp(-raw))
+        fitted = _fitted()
+        buckets, values = hashed(self.phrasing(question, query=query))
+        told = np.array(self.features(question, query=query))
+        raw = fitted.bias + float(told @ fitted.features) + float(values @ fitted.phrasing[buckets])
+        return 1.0 / (1.0 + math.exp(-min(max(raw, -30.0), 30.0)))
+
+    def phrasing(self, question: str, *, query: list["Asked"] | None = None) -> list[str]:
+        """How the question is put, and what kinds of thing the sentence nearest to it says, by name."""
+        query = self._query(question) if query is None else query
+        words = re.findall(r"[a-z]+", level(question))
+        said = [f"q:{word[:STEM]}" for word in words]
+        said += [f"b:{one[:STEM]} {word[:STEM]}" for one, word in zip(["<", *words], words, strict=False)]
+        ranked = self._ranked(query)
+        if not ranked:
+            return said
+        rarity = [self._rarity.get(own[0], self._unseen) for _, own, _ in query]
+        levels, sentence = max(
+            ((self._levels(query, terms, self._fields[at][1]), sentence)
+             for _, at in ranked[:LIMIT] for terms, sentence in zip(self._single[at], self._sentences[at], strict=True)),
+            key=lambda item: sum(one * rare for one, rare in zip(item[0], rarity, strict=True)),
+        )  # fmt: skip
+        near = level(sentence)
+        has = [name for name, pattern in SAYS.items() if pattern.search(near)]
+        said += [f"h:{name}" for name in has]
+        said += [f"x:{word[:STEM]}|{name}|{name in has}" for word in words[:FIRST_WORDS] for name in SAYS]
+        for (word, *_), found in zip(query, levels, strict=True):
+            if found < MISSED or found >= EXACT:
+                said.append(f"{'f' if found >= EXACT else 'm'}:{stem(word)}")
+        return said
 
     def features(self, question: str, *, query: list["Asked"] | None = None) -> list[float]:
         """What `confidence` is made of: see FEATURES. All between about 0 and 1; zeros when nothing is found."""
@@ -345,6 +400,31 @@ class Index:
 
 
 Asked = tuple[str, tuple[str, ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The weights of `Index.confidence`, as `training.answerable` writes them."""
+
+    bias: float
+    features: NDArray[np.float32]
+    phrasing: NDArray[np.float32]
+
+
+@lru_cache(maxsize=1)
+def _fitted() -> Fitted:
+    with np.load(WEIGHTS) as stored:
+        phrasing = np.zeros(BUCKETS, dtype=np.float32)
+        phrasing[stored["rows"]] = stored["phrasing"]
+        return Fitted(float(stored["bias"]), stored["features"], phrasing)
+
+
+def hashed(names: Iterable[str]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Buckets and values of names, each bucket once; their squares add up to that of `PHRASING`."""
+    counts = Counter(crc32(name.encode()) % BUCKETS for name in names)
+    length = math.sqrt(sum(count * count for count in counts.values())) or 1.0
+    buckets = np.fromiter(counts.keys(), dtype=np.int64, count=len(counts))
+    return buckets, np.fromiter((PHRASING * n / length for n in counts.values()), dtype=np.float32, count=len(counts))
 
 
 def stored_terms(heading: str, text: str) -> list[str]:
@@ -479,3 +559,11 @@ KINDS = (
     (re.compile(r"\b(?:desconto|descuento|discount)\b"), re.compile(r"descont|descuent|\d+ ?%|discount|\boff\b|gratis|free")),
 )  # fmt: skip
 KIND_WORDS = {"horario": 1, "endereco": 4}  # by the place in KINDS
+SAYS = {
+    "money": re.compile(PRICE), "clock": re.compile(CLOCK), "place": re.compile(PLACE), "length": re.compile(LENGTH),
+    "number": re.compile(r"\d"), "share": re.compile(r"%"),
+    "no": re.compile(r"\b(?:nao|nem|nunca|not|no|n't|sem|sin|without|only|so|solo|except|never|don't|doesn't|can't)\b"),
+    "day": re.compile(
+        r"segunda|terca|quarta|quinta|sexta|sabado|domingo|lunes|martes|miercoles|jueves|viernes|\b\w+days?\b|dias uteis"
+    ),
+}  # fmt: skip

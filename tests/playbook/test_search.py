@@ -1,9 +1,9 @@
 """A question finds the passage that answers it, however it is spelled; what no document says is told apart."""
 
-import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from conversations.playbook import search
@@ -72,16 +72,17 @@ def test_it_reaches_its_figures_on_the_questions() -> None:
         told += all(text in document for text in prediction["passages"])
     assert (answerable, others, told) == (48, 24, 72)
     assert right / answerable >= 0.95
-    assert unsaid / others >= 0.65
+    assert unsaid / others >= 0.75
     assert said / answerable >= 0.80
 
 
 def test_the_weights_are_what_the_training_data_gives() -> None:
-    printed = io.StringIO()
-    fitted = answerable.main(out=printed)
-    assert list(search.WEIGHTS) == pytest.approx(fitted, abs=0.02)
-    assert len(fitted) == len(search.FEATURES) + 1
-    assert printed.getvalue().count("answered told") == 2 * len({name for name, _, _ in answerable.rows()})
+    fitted = answerable.fitted()
+    with np.load(search.WEIGHTS) as stored:
+        assert stored["features"] == pytest.approx(fitted.features, abs=0.02)
+        assert stored["phrasing"] == pytest.approx(fitted.phrasing[stored["rows"]], abs=0.02)
+        assert len(stored["features"]) == len(search.FEATURES)
+    assert len(answerable.rows()) > 500
 
 
 def test_it_takes_a_question_in_a_document_for_a_heading() -> None:
