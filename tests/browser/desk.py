@@ -29,7 +29,7 @@ def bubble(page: Page, text: str) -> Locator:
 
 def answer(page: Page, text: str) -> None:
     """Write as the person, and send."""
-    page.fill("#composer textarea[name=text]", text)
+    page.fill("#composer #id_text", text)
     page.locator("#composer").get_by_role("button", name=re.compile("^(Send|Enviar)$")).first.click()
     expect(bubble(page, text)).to_be_visible(timeout=ANSWER_MS)
 

@@ -78,7 +78,7 @@ def test_a_message_that_whatsapp_refuses_can_be_tried_again(visitor: Make) -> No
     page.click("#take-over")
     expect(page.locator("#give-back")).to_be_visible(timeout=ANSWER_MS)
     lead.refuse_the_next("rejected")
-    page.fill("#composer textarea[name=text]", "Esta será recusada")
+    page.fill("#composer #id_text", "Esta será recusada")
     page.keyboard.press("Enter")
     refused = bubble(page, "Esta será recusada")
     expect(refused.locator(".bubble__why").first).to_contain_text("WhatsApp refused it", timeout=ANSWER_MS)
