@@ -1,6 +1,7 @@
 """The inbox at any size: list, thread and search with a hundred conversations and a hundred thousand; live streams.
 
-python -m tests.bench.ui [lists] [streams]      CONVERSATIONS=100000 MESSAGES=1000000 ROUNDS=40 STREAMS=1000 by default
+python -m tests.bench.ui [lists] [vitals] [streams] [rate] [arrivals]
+CONVERSATIONS=100000 MESSAGES=1000000 ROUNDS=40 STREAMS=1000 SECONDS=3 by default
 
 Pages are asked over HTTP of one web process as deployed, one after the other, the two sizes in turn; queries are
 counted in this process. Beside the time of an answer stands the CPU it took in the web process and in PostgreSQL, which
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import psutil
@@ -27,6 +29,7 @@ from tests.bench.harness import (
     private_mb,
     server_cpu,
     session_cookie,
+    spread,
     web_server,
 )
 
@@ -41,6 +44,7 @@ PEOPLE = 100  # who listen, each in the tabs of STREAMS / PEOPLE
 A_SECOND = 20  # changes
 CHANGES = 200
 HEARD_WITHIN = 30.0  # seconds
+RATE_ROUNDS = 3
 
 # What is asked, below /o/<slug>/inbox/; `{thread}` is a conversation of the org.
 PAGES = {
@@ -69,6 +73,12 @@ class Figures:
     size: int = 0
 
 
+@cache
+def made(slug: str, conversations: int, messages: int) -> tuple[str, str]:
+    """`make`, once in a run: the measures share the orgs."""
+    return make(slug, conversations, messages)
+
+
 def make(slug: str, conversations: int, messages: int) -> tuple[str, str]:
     """An org so filled, with an owner. Out: the owner's cookie, and the id of a conversation in its middle."""
     from conversations.management.commands.fill_conversations import fill
@@ -94,7 +104,7 @@ def lists() -> None:
     from django.test.utils import CaptureQueriesContext
 
     each = MESSAGES // CONVERSATIONS
-    orgs = {"few": make("few", FEW, FEW * each), "many": make("many", CONVERSATIONS, MESSAGES)}
+    orgs = {"few": made("few", FEW, FEW * each), "many": made("many", CONVERSATIONS, MESSAGES)}
     figures = {(name, slug): Figures() for name in PAGES for slug in orgs}
     for slug, (cookie, thread) in orgs.items():
         client = Client()
@@ -214,8 +224,8 @@ def change(org: Any, pk: int) -> None:
 class Tab:
     """A stream as a browser keeps it, read as it comes."""
 
-    def __init__(self, port: int, cookie: str, *, conversation: int) -> None:
-        self._port, self._cookie, self._conversation = port, cookie, conversation
+    def __init__(self, port: int, cookie: str, *, conversation: int, slug: str = "live") -> None:
+        self._port, self._cookie, self._conversation, self._slug = port, cookie, conversation, slug
         self._writer: asyncio.StreamWriter | None = None
         self._task: asyncio.Task[None] | None = None
         self.waiting: list[float] = []  # changes of its conversation that it has not heard of
@@ -225,7 +235,7 @@ class Tab:
 
     async def open(self) -> None:
         reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
-        path = f"/live/live/inbox/?conversation={self._conversation}"
+        path = f"/live/{self._slug}/inbox/?conversation={self._conversation}"
         self._writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nCookie: {self._cookie}\r\n\r\n".encode())
         status = await reader.readline()
         assert b" 200 " in status, status
@@ -250,7 +260,124 @@ class Tab:
             self._writer.close()
 
 
-MEASURES: dict[str, Callable[[], None]] = {"lists": lists, "streams": streams}
+def vitals() -> None:
+    """Paints and presses in a browser, with as many conversations."""
+    from tests.bench import ui_browser
+
+    cookie, thread = made("many", CONVERSATIONS, MESSAGES)
+    with web_server() as (port, _web):
+        found = ui_browser.vitals(port, "many", cookie, thread)
+    heading(f"What the browser says with {CONVERSATIONS:,} conversations (must be: LCP < 1,500, INP < 200 ms)", COMMAND)
+    for line in found.lines():
+        print(line)
+
+
+def rate() -> None:
+    """Webhooks acknowledged a second by the web process that serves the streams, without and with them, in turns."""
+    from integrations.whatsapp import auth
+    from integrations.whatsapp.numbers import add_number, webhook_path
+    from orgs.models import Membership, Org, Person, Role
+    from orgs.schemas import provision
+    from tests.bench import ack
+
+    org = provision(Org(slug="rate", name="Rate", name_folded="rate"))
+    cookies = []
+    for place in range(PEOPLE):
+        person = Person.objects.create(email=f"rate-{place}@example.com", name="Listener")
+        Membership.objects.create(org=org, person=person, role=Role.SDR)
+        cookies.append(session_cookie(person))
+    path = webhook_path(add_number(org, "Bench", proof=auth.Proof.HMAC, secret=ack.SECRET))
+    runs: dict[int, list[ack.Run]] = {0: [], STREAMS: []}
+    with web_server() as (port, web):
+        database = postmaster()
+        for number in range(RATE_ROUNDS + 1):
+            for count, done in runs.items():
+                run = asyncio.run(acknowledged(port, web, org, cookies, path, count=count, database=database))
+                assert not run.bad, run.bad[:5]
+                if number:  # the first round warms up
+                    done.append(run)
+    heading(f"Acknowledged webhooks while {STREAMS:,} streams are open and {A_SECOND} changes a second come", COMMAND)
+    print("| streams | answers/s | CPU-ms web | p99 ms |\n|---|---|---|---|")
+    for count, done in runs.items():
+        print(
+            f"| {count:,} | {spread([run.rate for run in done], '', 0)} | {spread([run.web_ms for run in done])}"
+            f" | {spread([run.p99 for run in done], '', 1)} |"
+        )
+
+
+async def acknowledged(
+    port: int, web: psutil.Process, org: Any, cookies: list[str], path: str, *, count: int, database: psutil.Process
+) -> Any:
+    """One round of the acknowledgement's load with so many tabs open, which hear of changes meanwhile."""
+    from tests.bench import ack
+
+    tabs = [Tab(port, cookies[place % len(cookies)], conversation=place + 1, slug=org.slug) for place in range(count)]
+    for start in range(0, count, 50):
+        await asyncio.gather(*(tab.open() for tab in tabs[start : start + 50]))
+
+    async def go_on() -> None:
+        number = 0
+        while True:
+            number += 1
+            await asyncio.to_thread(change, org, 1 + number * 7 % max(1, count))
+            await asyncio.sleep(1 / A_SECOND)
+
+    changing = asyncio.create_task(go_on())
+    try:
+        return await ack.drive(port, ack.prepared(ack.signed(path)), web=web, database=database)
+    finally:
+        changing.cancel()
+        for tab in tabs:
+            tab.close()
+
+
+def arrivals() -> None:
+    """How soon a lead's message stands on two screens."""
+    from django.db import transaction
+    from django.utils import timezone
+
+    from conversations import intake
+    from conversations.models import Conversation, Message, Number
+    from conversations.ports import ChatAddress, Incoming, LinkState, MessageKind
+    from orgs.context import in_org
+    from orgs.models import Membership, Org, Person, Role
+    from orgs.schemas import provision
+    from tests.bench import ui_browser
+
+    org = provision(Org(slug="arrivals", name="Arrivals", name_folded="arrivals"))
+    cookies = []
+    for place in range(ui_browser.OPEN):
+        person = Person.objects.create(email=f"watcher-{place}@example.com", name="Watcher")
+        Membership.objects.create(org=org, person=person, role=Role.SDR)
+        cookies.append(session_cookie(person))
+    with in_org(org):
+        number = Number.objects.create(name="Sales", mode=Number.Mode.OFF, state=LinkState.OPEN)
+
+    def arrive(place: int, count: int) -> int:
+        phone = f"55119000000{place:02}"
+        told = Incoming(
+            provider_id=f"ARRIVAL{place}-{count}", chat=ChatAddress(f"{phone}@s.whatsapp.net", phone=phone),
+            from_us=False, sent_at=timezone.now(), kind=MessageKind.TEXT, text=f"Mensagem {count}", sender_name="Maria",
+        )  # fmt: skip
+        with in_org(org), transaction.atomic():
+            intake.handle(number, told, received_at=timezone.now())
+            return int(Message.objects.latest("pk").pk)
+
+    places = 2 * ui_browser.OPEN
+    for place in range(places):
+        arrive(place, -1)
+    with in_org(org):
+        threads = list(Conversation.objects.order_by("pk").values_list("pk", flat=True))
+    with web_server() as (port, _web):
+        row = ui_browser.arrivals(port, org.slug, cookies, arrive, threads)
+    heading("From a message's arrival to the screen (must be: p95 < 300 ms)", COMMAND)
+    print("| messages | p50 / p95 / worst ms | not seen |\n|---|---|---|")
+    print(row)
+
+
+MEASURES: dict[str, Callable[[], None]] = {
+    "lists": lists, "vitals": vitals, "streams": streams, "rate": rate, "arrivals": arrivals,
+}  # fmt: skip
 
 
 def main() -> None:
