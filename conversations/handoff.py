@@ -24,7 +24,7 @@ def handed(context: Context, decision: Decision) -> Decision:
     if topic(context):
         return replace(
             decision, bubbles=_bubbles(context, decision), asks=None, passages=(),
-            handoff=decision.handoff or TOPIC,
+            handoff=decision.handoff if decision.wish is Wish.HUMAN else TOPIC,
         )  # fmt: skip
     if decision.wish is Wish.HUMAN and (own := _unsaid(context, _own(context, decision))):
         return replace(decision, bubbles=(own,))
