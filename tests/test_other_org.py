@@ -257,7 +257,7 @@ def make_conversation(word: str) -> None:
     note = Note.objects.create(pk=1, conversation=conversation, person_id=seller, text=f"said {word} to @Vera", seq=3)
     Mention.objects.create(pk=1, note=note, conversation=conversation, person_id=seller)
     CannedReply.objects.create(pk=1, shortcut=f"price-{word}", text=f"said {word}")
-    by_hand = ("message", "number", "turn", "evalcase", "note", "mention", "cannedreply")
+    by_hand = ("contact", "conversation", "message", "number", "turn", "evalcase", "note", "mention", "cannedreply")
     with connection.cursor() as cursor:  # ids were given by hand: the next one must not meet them
         for table in (f"conversations_{name}" for name in by_hand):
             cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), 1000)", [table])
