@@ -344,7 +344,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "default-src": [NONE],
         "script-src": [SELF, NONCE],
         "style-src": [SELF],
-        "img-src": [SELF, "data:"],  # data: is the QR code of two-step sign-in
+        "img-src": [SELF, "data:", "blob:"],  # the QR code of two-step sign-in; a picture that is about to be sent
         "font-src": [SELF],
         "connect-src": [SELF],
         "manifest-src": [SELF],

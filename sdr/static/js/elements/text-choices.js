@@ -1,5 +1,5 @@
 // <text-choices data-sign="/" url="…"> around a <textarea>: the sign at the beginning of a word opens a list of choices, which further letters narrow.
-// The choices are <li role="option" data-text="what is put in">, fetched once. ↑ ↓ choose, Enter or Tab puts in, Esc closes.
+// The choices are <li role="option" data-text="what is put in">, fetched once; [data-none] is shown where there are none at all. ↑ ↓ choose, Enter or Tab puts in, Esc closes.
 import { UNFILLED, insert } from "lib/typing"
 
 const SHOWN = 8
@@ -8,6 +8,7 @@ class TextChoices extends HTMLElement {
   #all
   #list
   #said
+  #none
   #at = -1 // where the sign stands
   #left = -1 // where one stands that was meant as such
 
@@ -16,6 +17,7 @@ class TextChoices extends HTMLElement {
     this.#list ??= Object.assign(document.createElement("ul"), { className: "choices", id, role: "listbox", hidden: true })
     this.#said ??= Object.assign(document.createElement("p"), { className: "for-screen-reader", role: "status" })
     this.#list.setAttribute("aria-label", this.dataset.label)
+    this.#none ??= this.querySelector("[data-none]")
     this.append(this.#list, this.#said)
     this.#field.setAttribute("aria-autocomplete", "list")
     this.#field.setAttribute("aria-haspopup", "listbox")
@@ -77,6 +79,7 @@ class TextChoices extends HTMLElement {
       this.#said.textContent = this.dataset.none
       return this.#close()
     }
+    if (this.#none) this.#none.hidden = shown.length > 0
     this.#list.replaceChildren(...shown.map((one, place) => Object.assign(document.importNode(one, true), { id: `${this.#list.id}-${place}` })))
     this.#list.hidden = !shown.length
     this.#said.textContent = shown.length ? `${this.dataset.label}: ${shown.length}` : this.dataset.none
@@ -131,6 +134,7 @@ class TextChoices extends HTMLElement {
 
   #close() {
     this.#at = -1
+    if (this.#none) this.#none.hidden = true
     if (this.#list.hidden) return
     this.#list.hidden = true
     this.#field.removeAttribute("aria-activedescendant")
