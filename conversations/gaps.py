@@ -22,6 +22,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from conversations import intake, links, sending
 from conversations.models import Conversation, Message, Number
@@ -232,8 +233,8 @@ def missing(number: Number, reading: ReadBack) -> Iterator[Incoming]:
 def attempt(number: Number, incoming: Incoming, reading: ReadBack) -> Message | None:
     """Store one message that nobody told us of. Out: it, or None when there was nothing to store.
 
-    One that cannot be stored is logged and keeps nobody else from being found. Raises Parked, and what a database
-    raises that is away.
+    One that cannot be stored goes into quarantine and keeps nobody else from being found. Raises Parked, and what a
+    database raises that is away.
     """
     try:
         with transaction.atomic():
@@ -243,6 +244,8 @@ def attempt(number: Number, incoming: Incoming, reading: ReadBack) -> Message | 
     except Exception:
         logger.exception("a message found by reading back could not be stored", extra={"number_id": number.pk})
         metrics.incr("sdr_gaps", outcome="failed")
+        if (record := reading.records.get(incoming.provider_id)) is not None:
+            import_string(settings.SDR_QUARANTINE)(number.pk, incoming.provider_id, record)
         return None
     if message is None or not message.is_recovered:
         return None  # came by itself meanwhile, or it was a send of ours

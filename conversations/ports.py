@@ -228,12 +228,14 @@ class ReadBack:
     """What a provider has stored of all a number's chats in a span of time: messages oldest first, and their ticks.
 
     `ticks` come in any order, the same one again and again; an ERROR or DELETED of a message is among them.
-    `is_whole` False: more is there than one reading takes; ask for a shorter span.
+    `is_whole` False: more is there than one reading takes; ask for a shorter span. `records`: the messages by their id
+    as the provider keeps them, for one that cannot be stored.
     """
 
     messages: tuple[Incoming, ...] = ()
     ticks: tuple[StatusUpdate, ...] = ()
     is_whole: bool = True
+    records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
     @property
     def refused(self) -> frozenset[str]:

@@ -132,6 +132,7 @@ class Action(StrEnum):
     FLAG_OVERRIDE_CLEARED = "flag.override_cleared"
     QUEUE_REPLAYED = "queue.replayed"
     QUARANTINE_REPLAYED = "quarantine.replayed"
+    QUARANTINE_DISMISSED = "quarantine.dismissed"
     STAFF_LOOKED = "staff.looked"
     STAFF_CHANGED = "staff.changed"
     SECRETS_ROTATED = "secrets.rotated"

@@ -507,6 +507,7 @@ SIGNING_PROXY_KEYRING = [
 if SIGNING_PROXY_URL and not SIGNING_PROXY_KEYRING:
     raise ImproperlyConfigured("SIGNING_PROXY_KEYRING is not set. SIGNING_PROXY_URL needs the proxy's master secrets.")
 SDR_TRANSPORT = "integrations.whatsapp.transport.for_number"
+SDR_QUARANTINE = "integrations.quarantine.keep_unstored"  # what was read back and cannot be stored
 SDR_GAP_SECONDS = envint("SDR_GAP_SECONDS", 240, minimum=1)  # between two looks for lost webhooks, per number
 SDR_PACING = envbool("SDR_PACING", True)  # off only to measure: numbers then send as fast as they can
 

@@ -60,6 +60,7 @@ from conversations.models import (
     Product,
     Turn,
 )
+from integrations.models import Quarantine
 from orgs import staffing
 from orgs.context import in_org
 from orgs.models import (
@@ -245,6 +246,8 @@ def make_conversation(word: str) -> None:
     Turn.objects.create(pk=1, conversation=conversation, up_to_seq=1, epoch=0, state="applied", seen={"messages": [1]})
     Message.objects.filter(pk=2).update(turn_id=1, bubble=0)
     seller = Membership.objects.filter(org=intake.org_id(), role=Role.SDR).get().person_id
+    aside = f'{{"event": "messages.upsert", "data": {{"said": "said {word}"}}}}'.encode()
+    Quarantine.objects.create(pk=1, number_id=1, reason="failed", body=aside, size=len(aside), digest="0" * 64)
     EvalCase.objects.create(
         pk=1, conversation=conversation, turn_id=1, reason="answer", should_say=f"said {word}", person_id=seller,
         seen={"lead": [1], "said": [2], "before": None, "passages": []},
@@ -521,6 +524,10 @@ PAGES: dict[str, Page] = {
     "o/<slug:slug>/numbers/new/": Page({302}, {302}, Role.ADMIN),  # no server of the installation here
     "o/<slug:slug>/numbers/new/server/": Page({200}, {302}, Role.ADMIN, body=lambda world: NEW_NUMBER),
     "o/<slug:slug>/numbers/new/address/": Page({200}, {302}, Role.ADMIN, body=lambda world: NEW_NUMBER),
+    "o/<slug:slug>/numbers/quarantine/": Page({200}, {405}, Role.ADMIN),
+    "o/<slug:slug>/numbers/quarantine/replay/": Page({405}, {302}, Role.ADMIN),
+    "o/<slug:slug>/numbers/quarantine/<int:pk>/replay/": Page({405}, {302}, Role.ADMIN, args=row_pk),
+    "o/<slug:slug>/numbers/quarantine/<int:pk>/dismissal/": Page({200}, {302}, Role.ADMIN, args=row_pk),
     "o/<slug:slug>/numbers/<int:pk>/": Page({200}, {405}, Role.VIEWER, args=row_pk),
     "o/<slug:slug>/numbers/<int:pk>/edit/": Page({200}, {302}, Role.ADMIN, args=row_pk, body=lambda world: NEW_NUMBER),
     "o/<slug:slug>/numbers/<int:pk>/mode/": Page(

@@ -11,6 +11,7 @@ from conversations.playbook.dialogue import SATISFACTION, Reading
 from conversations.playbook.injection import sift
 from conversations.playbook.lexicon import concepts
 from conversations.playbook.replies import YesNo
+from conversations.playbook.stages import same_statement
 from conversations.playbook.text import fold, tokens
 from conversations.playbook.understanding import Understanding, understand
 from conversations.playbook.wishes import DOUBTFUL
@@ -74,16 +75,6 @@ NO_ANSWERS = frozenset(
     {"name", "company", "role", "email", "phone", "budget", "timeline", "decision_maker", "preferred_times"}
 )
 TAKEN_FOR_GRANTED = 0.5  # confidence in an answer only because it answers our question
-LEAVING = re.compile(
-    r"\b(?:par[aeo]\w*|sair|sai|stop|tir[ae]\w*|remov\w*|cancel\w*|sal(?:ir|gan?)|dej\w+|quit\w*|baja|descadastr\w*|unsubscribe|chega|basta|nao|no|not|"
-    r"deix\w*|paz|chat[oa]|incomod\w*|perturb\w*|molest\w*|bother\w*|annoy\w*|fuera|larg\w*|enough|done|alone|sossego|tranquil\w*|"
-    r"don't|n|never|nunca|leave|exclu\w*|apag\w*|borr\w*|saqu\w*|list\w*|mensag\w*|mensaj\w*|messag\w*|bloque\w*|denunci\w*|spam|out|end|fora|fim)\b"
-)
-PEOPLE = re.compile(
-    r"\b(?:pesso\w*|alguem|algum|atendentes?|atend(?:er|imento|e)|human\w*|fal(?:ar|a|o|e)|ligar|liga|ligue|vendedor\w*|consultor\w*|gerente|don[oa]|"
-    r"responsavel|equipe|time|robo\w*|bot|maquina|person|people|someone|somebody|real|speak|talk|rep|agent|staff|manager|owner|"
-    r"(?:give me a|phone|ring) ?call|persona|alguien|habl\w*|llam(?:ar|en|e)\w*|asesor\w*|encargad[oa]|equipo|quem|who|quien)\b"
-)
 PRICES_TOLD = 3
 RATING = re.compile(r"^\W*(?:nota\s*)?([1-5])\W*$")
 LANGUAGE_OF = {"pt-BR": "pt-br", "pt-br": "pt-br", "en": "en", "es": "es"}
@@ -122,8 +113,8 @@ def read(context: Context) -> Reading:
         intent=intent,
         language=LANGUAGE_OF.get(understood.language, context.language) if text.strip() else context.language,
         finds=finds,
-        opt_out=_certain(understood.opt_out) if question or LEAVING.search(folded) else False,
-        wants_human=_person_wanted(folded, understood.wants_human),
+        opt_out=_certain(understood.opt_out),
+        wants_human=_certain(understood.wants_human),
         says_yes=understood.reply is YesNo.YES if understood.reply is not None else None,
         is_hostile=_is_hostile(folded, finds),
         asks_if_machine=understood.intent == "question" and any("machine" in concepts(t.form) for t in tokens(text)),
@@ -155,11 +146,6 @@ def _asks_price(folded: str, intent: str) -> bool:
         return True
     is_short = len(folded.split()) <= PRICE_WORDS
     return is_short and (intent == "question" or bool(WANTS_PRICE.search(folded)))
-
-
-def _person_wanted(folded: str, wish: WishHeard) -> bool | None:
-    """Doubt needs a word that names somebody, or talking; without one it is noise."""
-    return _certain(wish) if wish is True or PEOPLE.search(folded) else False
 
 
 def _is_hostile(folded: str, finds: Iterable[Found]) -> bool:
@@ -201,11 +187,11 @@ def _certain(wish: WishHeard) -> bool | None:
 
 
 def _finds(understood: Understanding, lines: Sequence[Line], counted: Sequence[KnownAnswer]) -> Iterable[Found]:
-    """What was revealed, with the message its words stand in; an answer that was counted already is left out."""
-    known = {(answer.stage, fold(answer.quote)) for answer in counted}
+    """What was revealed, with the message its words stand in; what was counted already, in other words too, is left out."""
     for answer in understood.answers:
         line = _line_of(answer.text, lines)
-        if line is not None and (answer.stage, fold(answer.text)) not in known:
+        is_told = any(answer.stage == one.stage and same_statement(answer.text, one.quote) for one in counted)
+        if line is not None and not is_told:
             yield AnswerFound(answer.stage, line.id, answer.text, answer.confidence)
     for signal in understood.signals:
         line = _line_of(signal.text, lines)

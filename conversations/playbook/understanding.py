@@ -21,7 +21,7 @@ from conversations.playbook.model import model as shipped_model
 from conversations.playbook.replies import YesNo, yes_or_no
 from conversations.playbook.signals import SignalSpan, signals
 from conversations.playbook.stages import StageAnswer, answers
-from conversations.playbook.wishes import DOUBTFUL, Wish, wishes
+from conversations.playbook.wishes import DOUBTFUL, Wish, is_first_word, wishes
 from conversations.ports import Slot
 
 
@@ -97,7 +97,7 @@ def understand(
     slot = None
     if offered and now is not None:
         slot = slots.read(honest, offered, now=now.astimezone(ZoneInfo(time_zone)))
-    intent = _intent(scores["intent"], wanted, slot)
+    intent = Intent.GREETING if is_first_word(honest, question) else _intent(scores["intent"], wanted, slot)
     return Understanding(
         spoken,
         intent,

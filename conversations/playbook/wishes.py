@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
+from conversations.playbook.fact_words import FIRST_NAMES
 from conversations.playbook.model import Model
 from conversations.playbook.replies import YesNo, yes_or_no
-from conversations.playbook.text import fold, sentences
+from conversations.playbook.text import fold, sentences, words
 
 Wish = bool | Literal["doubtful"]
 WISHES = ("opt_out", "wants_human")
@@ -46,16 +47,76 @@ ABOUT_A_MEETING = re.compile(
 )
 PERSON_NAMED = re.compile(rf"\W*(?:(?:a|o|um|uma|un|una|com|con|with|the|la|el|an?)\s+)*{A_PERSON}\W*")
 FOR_A_PERSON = re.compile(rf"\b(?:para|pra|to|for)\s+(?:\w+\s+){{0,3}}{A_PERSON}\b")
+# Doubt needs a word for it: leaving, or somebody and talking. Without one it is noise.
+LEAVING = re.compile(
+    r"\b(?:par[aeo]\w*|sair|sai|stop|tir[ae]\w*|remov\w*|cancel\w*|sal(?:ir|gan?)|dej\w+|quit\w*|baja|descadastr\w*|unsubscribe|chega|basta|nao|no|not|"
+    r"deix\w*|paz|chat[oa]|incomod\w*|perturb\w*|molest\w*|bother\w*|annoy\w*|fuera|larg\w*|enough|done|alone|sossego|tranquil\w*|"
+    r"don't|n|never|nunca|leave|exclu\w*|apag\w*|borr\w*|saqu\w*|list\w*|mensag\w*|mensaj\w*|messag\w*|bloque\w*|denunci\w*|spam|out|end|fora|fim)\b"
+)
+PEOPLE = re.compile(
+    r"\b(?:pesso\w*|alguem|algum|atendentes?|atend(?:er|imento|e)|human\w*|fal(?:ar|a|o|e)|ligar|liga|ligue|vendedor\w*|consultor\w*|gerente|don[oa]|"
+    r"responsavel|equipe|time|robo\w*|bot|maquina|person|people|someone|somebody|real|speak|talk|rep|agent|staff|manager|owner|"
+    r"(?:give me a|phone|ring) ?call|persona|alguien|habl\w*|llam(?:ar|en|e)\w*|asesor\w*|encargad[oa]|equipo|quem|who|quien|"
+    r"agentes?|operador\w*|operator|representa\w*|colegas?|colleagues?|teammates?|mate|guys?|gente|folks?|umano|hooman|hum\w+|body|call\w*|ring|phone|telefon\w*|fio|voz|voice|marcame|"
+    r"transf\w*|pas(?:a|ar|e|as)(?:me|la|lo)?|pass[ae]\w*|encaminh\w*|conect\w*|connect\w*|patch|tlk|tal[ck]\w*|chat|conversar|tratar|busco|chama\w*)\b"
+)
+TITLE = r"(?:seu|sr|sra|dona|doutora?|dra?|prof|don|dona|senora?|licenciad[oa]|lic|mr|mrs|ms)\.?"
+NAME = rf"(?:(?:[oa]|el|la|al|the)\s+)?(?P<title>{TITLE}\s+)?(?P<name>[a-z]{{3,}})"
+# Asking whether somebody is there, or for somebody by name.
+BY_NAME = (
+    re.compile(rf"(?:^|[.!,\n]\s*|\b(?:e|y|and)\s+){NAME}\s+(?:\w+\s+)?(?:esta|ta|tah|se encontra|ainda (?:esta|trabalha)|trabalha|anda|veio|se encuentra|trabaja)\b[^.!?\n]{{0,30}}\?"),
+    re.compile(rf"\b(?:cade|kd|esta|anda|se encuentra|is|has)\s+{NAME}\s*(?:\?|(?:in|there|around|available|working|back|ai|por ai|ahi|disponible|por ahi|hoy)\b[^.!?\n]{{0,16}}\?)"),
+    re.compile(
+        rf"\b(?:quero|queria|preciso|posso|gostaria de|da (?:pra|para)|tem como|deixa eu|prefiro|quiero|quisiera|necesito|puedo|i(?:'d| would)? (?:like|want|need)|can i|could i|may i|let me)\s+(?:\w+\s+){{0,2}}"
+        rf"(?:falar|tratar|conversar|resolver|hablar|tratar|platicar|speak|talk|chat)\s+(?:direto |directo |directly |so )?(?:com|con|to|with)\s+{NAME}\b"
+    ),
+    re.compile(rf"(?:^|[.!,\n]\s*)(?:me )?(?:chama|chame|passa (?:pr?[oa]|para)|transfere (?:pr?[oa]|para)|(?:me )?pasas? con|pasame (?:con|a)|paseme con|busco a|procuro|necesito a|looking for|comunicame con|comuniqueme con|get me|put me through to)\s+{NAME}\b"),
+)  # fmt: skip
+# "Anyone there?" as the first words of all looks for an ear, not for a person instead of us.
+FIRST_WORDS = re.compile(
+    r"\W*(?:(?:oi+e*|ola|opa|ei|hey|hi|hello|alo|hola|buenas|bom dia|boa tarde|boa noite|buenos dias)\W+)*(?:(?:tem|ha|hay|is|esta)\s+)?(?:alguem|algm|alguien|anyone|anybody|someone|somebody|gente)"
+    r"(?:\s+(?:esta|ta|por))?(?:\s+(?:ai|aqui|ahi|there|home|online|around|on line|na escuta|do outro lado|por ai|por aqui|por ahi|en linea))?\W*"
+)
 
 
 def wishes(text: str, question: str, model: Model) -> Mapping[str, Wish]:
     """`opt_out` and `wants_human`. A wish may stand in one sentence of many: the clearest piece decides."""
+    if is_first_word(text, question):
+        return {"opt_out": False, "wants_human": False}
     if _takes_way_out(text, question):
         return {"opt_out": True, "wants_human": False}
     if _takes_person(text, question):
         return {"opt_out": False, "wants_human": True}
     scored = [model.scores(piece, question) for piece in pieces(text)]
-    return {wish: _verdict(max(score[wish]["yes"] for score in scored), wish, model) for wish in WISHES}
+    heard = {wish: _verdict(max(score[wish]["yes"] for score in scored), wish, model) for wish in WISHES}
+    if heard["opt_out"] is not True and _asks_by_name(text):
+        heard["wants_human"] = True
+    return {
+        wish: False if said == DOUBTFUL and not _is_spoken_of(wish, text, question) else said
+        for wish, said in heard.items()
+    }
+
+
+def is_first_word(text: str, question: str) -> bool:
+    """Whether a conversation opens with nothing but "anyone there?"."""
+    return not question and bool(FIRST_WORDS.fullmatch(fold(text)))
+
+
+def _asks_by_name(text: str) -> bool:
+    folded = fold(text)
+    return any(
+        bool(match["title"]) or match["name"] in FIRST_NAMES
+        for pattern in BY_NAME
+        for match in pattern.finditer(folded)
+        if "nao " not in folded[max(0, match.start() - len("nao ")) : match.start()]
+    )
+
+
+def _is_spoken_of(wish: str, text: str, question: str) -> bool:
+    folded = fold(text)
+    if wish == "opt_out":
+        return bool(question) or bool(LEAVING.search(folded))
+    return bool(PEOPLE.search(folded)) or any(word in FIRST_NAMES for word in words(text))
 
 
 def pieces(text: str) -> list[str]:

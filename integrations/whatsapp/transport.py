@@ -111,7 +111,7 @@ class EvolutionTransport:
                 ticks += parse_ticks(record)
         messages.reverse()
         in_order = sorted(messages, key=lambda message: message.sent_at or NEVER)
-        return ReadBack(tuple(in_order), tuple(ticks), is_whole=missing == 0)
+        return ReadBack(tuple(in_order), tuple(ticks), is_whole=missing == 0, records=by_id)
 
     def _read_pages(
         self, records: dict[str, dict[str, Any]], since: datetime, until: datetime, *, size: int

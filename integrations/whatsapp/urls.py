@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from integrations.whatsapp import views
+from integrations.whatsapp import quarantine_views, views
 
 app_name = "numbers"
 urlpatterns = [
@@ -10,6 +10,10 @@ urlpatterns = [
     path("new/", views.create, name="new"),
     path("new/server/", views.create_at_server, name="new_at_server"),
     path("new/address/", views.create_address, name="new_address"),
+    path("quarantine/", quarantine_views.index, name="quarantine"),
+    path("quarantine/replay/", quarantine_views.replay_all, name="quarantine_replay_all"),
+    path("quarantine/<int:pk>/replay/", quarantine_views.replay, name="quarantine_replay"),
+    path("quarantine/<int:pk>/dismissal/", quarantine_views.dismissal, name="quarantine_dismissal"),
     path("<int:pk>/", views.show, name="show"),
     path("<int:pk>/edit/", views.edit, name="edit"),
     path("<int:pk>/mode/", views.mode, name="mode"),

@@ -19,6 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from conversations.models import Number
+from integrations.models import Quarantine
 from integrations.whatsapp import auth, changes, connect, wording
 from integrations.whatsapp.forms import AddressForm, ModeForm, NameForm, NumberForm, ServerForm
 from integrations.whatsapp.numbers import add_number
@@ -37,7 +38,10 @@ def index(request: OrgRequest) -> HttpResponse:
     """All numbers, those removed last; htmx gets the list alone, or 204 while it is as `seen`."""
     numbers = Number.objects.order_by(F("removed_at").asc(nulls_first=True), "name", "pk")
     rows = [(number, wording.standing(number)) for number in numbers]
-    context = {"rows": rows, "version": version_of(rows), "may_manage": request.membership.may(Role.ADMIN)}
+    may_manage = request.membership.may(Role.ADMIN)
+    context = {"rows": rows, "version": version_of(rows), "may_manage": may_manage}
+    if may_manage:
+        context["quarantined"] = Quarantine.objects.filter(replayed_at=None).count()
     return answer(request, "index", "_list", context)
 
 

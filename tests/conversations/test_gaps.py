@@ -10,7 +10,9 @@ from conversations import gaps, sending
 from conversations.models import Conversation, Event, EventName, Message, Number
 from conversations.ports import Ack, ChatAddress, Incoming, LinkState, LinkUpdate, ReadBack, StatusUpdate
 from conversations.rhythm import HOURS, Rhythm
-from orgs.models import ChannelAddress, Due, Org
+from integrations import quarantine, tasks
+from integrations.models import Quarantine
+from orgs.models import ChannelAddress, Due, Org, Received
 from sdr.lib.errors import PortError
 from tests import fakes
 
@@ -396,6 +398,18 @@ def test_one_message_nobody_can_store_does_not_hide_the_others(number: Number, m
     monkeypatch.setattr(gaps, "recover", poisoned)
     look(number)
     assert Message.objects.get().text == "normal"
+    look(number)  # it is read back again, and kept once
+    kept = Quarantine.objects.get()
+    assert (kept.number_id, kept.reason) == (number.pk, Quarantine.Reason.FAILED)
+    assert b"a-secret" not in bytes(kept.body)
+
+    monkeypatch.setattr(gaps, "recover", recover)
+    acme = Org.objects.get(slug="acme")
+    ChannelAddress.objects.create(org=acme, number_id=number.pk, key="k" * 20, auth="token", secret="s" * 20)
+    assert quarantine.replay(acme, pk=kept.pk).queued == 1
+    received = Received.objects.get()
+    tasks.apply(received, attempt=1)
+    assert set(Message.objects.values_list("text", flat=True)) == {"normal", "mágica"}
 
 
 def test_becoming_open_calls_for_a_look(number: Number) -> None:
