@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from conversations.playbook import dialogue
+from conversations.playbook import dialogue, search
 from conversations.playbook.dialogue import SATISFACTION, Reading
 from conversations.playbook.injection import sift
 from conversations.playbook.lexicon import concepts
@@ -54,6 +54,12 @@ WANTS_TO_KNOW = re.compile(
     r"conhecer|o que voces fazem|what do you do|que hacen|(?:ainda |still |siguen |siguem )(?:\w+ )?(?:atendendo|taking|atendiendo|open)|vi (?:o|seu|su|el) anuncio|"
     r"saw your ad|indicaram|recomendaron|told me about|recommended)\b"
 )
+ASKS_ABOUT_US = re.compile(
+    r"\b(?:o que (?:e que )?(?:voces|vcs|vc|a empresa|essa empresa) (?:fazem?|vendem?|oferecem?)|(?:com o|em) que (?:voces|vcs) trabalham|"
+    r"quem sao voces|que empresa e ess?a|do que se trata|what (?:do|does) (?:you|your company|the company) (?:guys )?(?:do|sell|offer)|"
+    r"who are you(?: guys)?|what is this about|que (?:hacen|venden|ofrecen)|a que se dedican|quienes son|de que se trata)\b"
+)
+PROFILE_ANSWERS = 0.7  # confidence in what the org says of itself: with one text only, rarity tells less
 GENERAL_WORDS = 14  # what is longer asks for something of its own
 DONT_KNOW = re.compile(
     r"\W*(?:(?:ih|ah|hm+|bom|olha|well|pues|eh|honestly|sinceramente)\W+)?(?:sei nao\b|(?:eu )?(?:nao|n|nn) (?:sei|faco ideia|tenho ideia|saberia|lembro)|sei la|"
@@ -128,9 +134,20 @@ def read(context: Context) -> Reading:
         priced=_priced(folded, context.offers) if asks_price else (),
         objection=_own_answer(folded, context.persona.objections),
         own_answer=_own_answer(folded, context.persona.objections, in_full=True),
+        about_us=_about_us(text, folded, context),
     )
     taken = _taken_for_granted(reading, context, lines)
     return replace(reading, finds=(*finds, taken)) if taken is not None else reading
+
+
+def _about_us(text: str, folded: str, context: Context) -> bool:
+    """Whether the org's line about itself answers: asked what it does, or something the line says and no passage."""
+    if ASKS_ABOUT_US.search(folded):
+        return True
+    if not context.business or any(snippet.answers for snippet in context.snippets):
+        return False
+    hits = search.Index([search.Passage(context.company, context.business)]).find(text)
+    return bool(hits) and hits[0].confidence >= PROFILE_ANSWERS
 
 
 def _asks(folded: str, intent: str) -> bool:

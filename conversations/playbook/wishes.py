@@ -47,11 +47,13 @@ ABOUT_A_MEETING = re.compile(
 )
 PERSON_NAMED = re.compile(rf"\W*(?:(?:a|o|um|uma|un|una|com|con|with|the|la|el|an?)\s+)*{A_PERSON}\W*")
 FOR_A_PERSON = re.compile(rf"\b(?:para|pra|to|for)\s+(?:\w+\s+){{0,3}}{A_PERSON}\b")
-# Doubt needs a word for it: leaving, or somebody and talking. Without one it is noise.
+# Before anything was asked a wish to leave has a word for it; and doubt about a person has one for somebody, or for talking.
 LEAVING = re.compile(
     r"\b(?:par[aeo]\w*|sair|sai|stop|tir[ae]\w*|remov\w*|cancel\w*|sal(?:ir|gan?)|dej\w+|quit\w*|baja|descadastr\w*|unsubscribe|chega|basta|nao|no|not|"
     r"deix\w*|paz|chat[oa]|incomod\w*|perturb\w*|molest\w*|bother\w*|annoy\w*|fuera|larg\w*|enough|done|alone|sossego|tranquil\w*|"
-    r"don't|n|never|nunca|leave|exclu\w*|apag\w*|borr\w*|saqu\w*|list\w*|mensag\w*|mensaj\w*|messag\w*|bloque\w*|denunci\w*|spam|out|end|fora|fim)\b"
+    r"don't|n|never|nunca|leave|exclu\w*|apag\w*|borr\w*|saqu\w*|list\w*|mensag\w*|mensaj\w*|messag\w*|bloque\w*|denunci\w*|spam|out|end|fora|fim|"
+    r"lose|esquec\w*|olvid\w*|forget\w*|som[ae]m?|sum[ae]m?|vaz[ae]\w*|delet\w*|eras\w*|elimin\w*|exclus\w*|revog\w*|suprim\w*|cess\w*|encerr\w*|suspend\w*|interromp\w*|"
+    r"descad\w*|consent\w*|lgpd|gdpr|dados|procon|process\w*|report\w*|off|optout|numero|number|contat\w*|contact\w*|larga|rala|xispa|unsub\w*|block\w*|\w*parar?|retir\w*|supres\w*|s[aá]c[ae]\w*|risc\w*|deslig\w*|desuscri\w*|lawyer|advogado|abogado|msgs?|dont|nem|sem|sin|without|ya)\b"
 )
 PEOPLE = re.compile(
     r"\b(?:pesso\w*|alguem|algum|atendentes?|atend(?:er|imento|e)|human\w*|fal(?:ar|a|o|e)|ligar|liga|ligue|vendedor\w*|consultor\w*|gerente|don[oa]|"
@@ -60,6 +62,7 @@ PEOPLE = re.compile(
     r"agentes?|operador\w*|operator|representa\w*|colegas?|colleagues?|teammates?|mate|guys?|gente|folks?|umano|hooman|hum\w+|body|call\w*|ring|phone|telefon\w*|fio|voz|voice|marcame|"
     r"transf\w*|pas(?:a|ar|e|as)(?:me|la|lo)?|pass[ae]\w*|encaminh\w*|conect\w*|connect\w*|patch|tlk|tal[ck]\w*|chat|conversar|tratar|busco|chama\w*)\b"
 )
+FEW_WORDS = 2  # so short a first message without such a word is none to leave
 TITLE = r"(?:seu|sr|sra|dona|doutora?|dra?|prof|don|dona|senora?|licenciad[oa]|lic|mr|mrs|ms)\.?"
 NAME = rf"(?:(?:[oa]|el|la|al|the)\s+)?(?P<title>{TITLE}\s+)?(?P<name>[a-z]{{3,}})"
 # Asking whether somebody is there, or for somebody by name.
@@ -89,10 +92,16 @@ def wishes(text: str, question: str, model: Model) -> Mapping[str, Wish]:
         return {"opt_out": False, "wants_human": True}
     scored = [model.scores(piece, question) for piece in pieces(text)]
     heard = {wish: _verdict(max(score[wish]["yes"] for score in scored), wish, model) for wish in WISHES}
+    if (
+        not question
+        and not LEAVING.search(fold(text))
+        and (heard["opt_out"] == DOUBTFUL or len(words(text)) <= FEW_WORDS)
+    ):
+        heard["opt_out"] = False
     if heard["opt_out"] is not True and _asks_by_name(text):
         heard["wants_human"] = True
     return {
-        wish: False if said == DOUBTFUL and not _is_spoken_of(wish, text, question) else said
+        wish: False if said == DOUBTFUL and wish == "wants_human" and not _speaks_of_people(text) else said
         for wish, said in heard.items()
     }
 
@@ -112,11 +121,8 @@ def _asks_by_name(text: str) -> bool:
     )
 
 
-def _is_spoken_of(wish: str, text: str, question: str) -> bool:
-    folded = fold(text)
-    if wish == "opt_out":
-        return bool(question) or bool(LEAVING.search(folded))
-    return bool(PEOPLE.search(folded)) or any(word in FIRST_NAMES for word in words(text))
+def _speaks_of_people(text: str) -> bool:
+    return bool(PEOPLE.search(fold(text))) or any(word in FIRST_NAMES for word in words(text))
 
 
 def pieces(text: str) -> list[str]:
