@@ -37,7 +37,8 @@ PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 class Group:
     """Fields that stand together; each row has the names of what stands side by side, and may have a title.
 
-    `is_week`: rows alike, whose titles stand before them and whose labels are heard only.
+    `is_week`: rows alike, whose titles stand before them and whose labels are heard only. `has_sample`: the sample
+    answer stands behind it.
     """
 
     title: str | Promise
@@ -45,6 +46,7 @@ class Group:
     hint: str | Promise = ""
     titles: Sequence[str | Promise] = ()
     is_week: bool = False
+    has_sample: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class ShownGroup:
     hint: str
     rows: list[ShownRow]
     is_week: bool
+    has_sample: bool
 
 
 class LinesField(forms.CharField):
@@ -136,6 +139,7 @@ class SectionForm(forms.Form):
                     for title, row in zip_longest(group.titles, group.rows, fillvalue="")
                 ],
                 group.is_week,
+                group.has_sample,
             )
             for group in self.layout()
         ]
@@ -180,7 +184,7 @@ class IdentityForm(SectionForm):
     def layout(self) -> Sequence[Group]:
         return [
             Group(_("Who"), [["name"], ["language"], ["answers_in_lead_language"]]),
-            Group(_("Tone"), [["personality"], ["instructions"]]),
+            Group(_("How it speaks"), [["personality"], ["instructions"]], has_sample=True),
             Group(_("Introduction"), [["discloses"], ["disclosure"]]),
         ]
 
@@ -242,7 +246,7 @@ class BusinessForm(SectionForm):
             for number in numbers_of(self.fields, "objection", "_about")
         ]
         hint = _("Words such as “expensive price” and what you answer. Save for more rows; empty a row to remove it.")
-        return [Group("", [["business"]]), Group(LABELS["objections"], rows, hint)]
+        return [Group("", [["business"]], has_sample=True), Group(LABELS["objections"], rows, hint)]
 
 
 class QualificationForm(SectionForm):
@@ -419,7 +423,7 @@ class QualificationForm(SectionForm):
                 LABELS["disqualifiers"], rules,
                 _("Points less when the rule is met. Without points the lead is never qualified."),
             ),
-            Group(_("Facts"), [["facts"]]),
+            Group(_("Facts"), [["facts"]], has_sample=True),
         ]  # fmt: skip
 
 
@@ -493,7 +497,7 @@ class TimingForm(SectionForm):
 
     def layout(self) -> Sequence[Group]:
         return [
-            Group(_("Waiting"), [["batching_seconds"], ["cooldown_seconds"], ["backlog_minutes"]]),
+            Group(_("Waiting"), [["batching_seconds"], ["cooldown_seconds"], ["backlog_minutes"]], has_sample=True),
             Group(_("Thinking"), [["turn_timeout_seconds"], ["context_messages"]]),
             Group(_("Writing"), [["bubbles_at_most"], ["typing_per_character"], ["typing_longest"]]),
         ]
@@ -594,7 +598,7 @@ class HoursForm(SectionForm):
                 titles=[WEEKDAYS[day] for day in range(7)],
                 is_week=True,
             ),
-            Group(_("Closed"), [["yearly_holidays"], ["holidays"]]),
+            Group(_("Closed days"), [["yearly_holidays"], ["holidays"]]),
             Group(_("When you are closed"), [["outside_hours"], ["away_text"]]),
         ]
 
@@ -606,7 +610,7 @@ class FollowUpsForm(SectionForm):
         "asked to stop, or a person took over."
     )
     writes = ("follow_ups", "asks_satisfaction", "close_after_days")
-    SORTS = (("", _("No step")), ("minutes", _("Minutes after the answer")), ("days", _("Days after, at a time")))
+    SORTS = (("", _("No step")), ("minutes", _("Minutes after")), ("days", _("Days after")))
 
     asks_satisfaction = forms.BooleanField(required=False, help_text=_("From 1 to 5, once, and rarely."))
     close_after_days = forms.IntegerField(
