@@ -16,12 +16,28 @@ from conversations.playbook.injection import sift
 from conversations.ports import Context, Decision, GuardNote, Wish
 
 HANDED_OFF = "guarded"  # why a person must look
+WORDS_OF_ONES_OWN = 4  # fewer are found in anything
 LANGUAGES = {"pt-br": "pt-BR", "en": "en", "es": "es"}
 
 
 def violations(context: Context, decision: Decision) -> list[Violation]:
-    """What keeps the bubbles of a decision from leaving, taken together; empty when they may. Pure, milliseconds."""
-    return guards.check("\n".join(decision.bubbles), grounds(context, decision))
+    """What keeps the bubbles of a decision from leaving, taken together; empty when they may. Pure, milliseconds.
+
+    What the org has written to be said word for word is its own to answer for, and not judged.
+    """
+    drafted = "\n".join(decision.bubbles)
+    for own in sorted(_own_words(context, decision), key=len, reverse=True):
+        drafted = drafted.replace(own, " ")
+    return guards.check(drafted, grounds(context, decision)) if drafted.strip() else []
+
+
+def _own_words(context: Context, decision: Decision) -> Iterator[str]:
+    """Disclosure, profile and answers to objections; none that asks, for a turn asks once."""
+    spoken = decision.language or context.language
+    answers = (str(objection.get("answer", "")) for objection in context.persona.objections)
+    for own in (context.disclosure, wording.disclosure(context, spoken), context.business, *answers):
+        if len((said := own.strip()).split()) >= WORDS_OF_ONES_OWN and "?" not in said:
+            yield said
 
 
 def grounds(context: Context, decision: Decision) -> Grounds:

@@ -194,6 +194,8 @@ def _taken_for_granted(reading: Reading, context: Context, lines: Sequence[Line]
                 continue
             if any(find.message_id == line.id and find.quote in said for find in elsewhere):
                 continue  # told us who they are, when, or for how much: that counts where it belongs
+            if any(same_statement(said, answer.quote) for answer in context.known.answers):
+                continue
             if not FILLER.fullmatch(fold(said)) and reading.intent in {"answer", "question"}:
                 return AnswerFound(stage, line.id, said, TAKEN_FOR_GRANTED)
     return None

@@ -68,6 +68,7 @@ class Reading:
     knows_answer: bool = False  # the snippets of the context answer what was asked
     priced: tuple[Offer, ...] = ()  # offers whose price the lead asks for
     objection: str = ""  # the org's own answer to the objection raised, if it has one
+    about_us: bool = False  # the org's line about itself answers what was asked
     own_answer: str = ""  # the org's own answer to just what was asked, if it has one
 
 
@@ -215,6 +216,8 @@ class _Talk:
             return _joined(self.say("price_again") if was_told else "", prices), (), ""
         if reading.own_answer and (self._answers() or reading.intent == "question") and self._speaks_as_written():
             return reading.own_answer, (), ""
+        if reading.about_us and (self._answers() or reading.intent == "question") and (own := self._own_line()):
+            return own, (), ""
         if reading.knows_answer and (reading.asks or reading.asks_price or reading.intent == "question"):
             snippet = next(snippet for snippet in self.context.snippets if snippet.answers)
             if quoted := _quoted(snippet):
@@ -236,11 +239,18 @@ class _Talk:
 
     def _pitch(self) -> str:
         """What the business is, in its own words where the lead reads them; once."""
-        own = self.context.business.strip()
-        told = own in " ".join(self.said)
-        if own and len(own) <= PITCH_CHARS and self._speaks_as_written() and not told:
-            return own if own[-1] in ".!" else f"{own}."
-        return self.say("welcome")
+        return self._own_line() or self.say("welcome")
+
+    def _own_line(self) -> str:
+        """As many first sentences of what the org says of itself as fit; "" when told before, or in another language."""
+        told = ""
+        for sentence in re.findall(r"[^.!?\n]+[.!?]*", self.context.business):
+            if len(longer := f"{told} {sentence.strip()}".strip()) > PITCH_CHARS:
+                break
+            told = longer
+        if not told or not self._speaks_as_written() or told in " ".join(self.said):
+            return ""
+        return told if told[-1] in ".!" else f"{told}."
 
     def _acknowledged(self) -> str:
         """A word on what was told, often none."""
