@@ -179,6 +179,7 @@ free("orgs.Person", "password", "email", "name")
 free("orgs.Invitation", "email", "token_hash")
 free("orgs.Due", "kind", "ref", "context", "last_error")  # ids
 free("orgs.Later", "kind", "ref", "context", "last_error")
+free("orgs.PushSubscription", "digest", "endpoint", "auth", "p256dh", "session_key", "user_agent")
 free("orgs.RateBucket", "key")
 free("orgs.SchemaVersion", "name", "version", "migrations", "sql")
 

@@ -14,7 +14,15 @@ from django.db import connection
 from django.utils import timezone
 
 from orgs import bell
-from orgs.models import Channel, Due, Membership, Notification, NotificationDelivery, NotificationSettings
+from orgs.models import (
+    Channel,
+    Due,
+    Membership,
+    Notification,
+    NotificationDelivery,
+    NotificationSettings,
+    PushSubscription,
+)
 from orgs.models.queue import NORMAL
 
 KIND = "notify"
@@ -92,10 +100,15 @@ def insert(
 
 
 def channels_of(members: Iterable[Membership], kind: str) -> dict[int, frozenset[str]]:
-    """By which channels each of these members is told of the kind, by membership id. One query."""
-    pks = [member.pk for member in members]
-    own = NotificationSettings.objects.in_bulk(pks)
-    return {pk: own.get(pk, NotificationSettings(membership_id=pk)).channels_of(kind) for pk in pks}
+    """By which channels that reach them these members are told of the kind, by membership id. Two queries."""
+    person_of = {member.pk: member.person_id for member in members}
+    own = NotificationSettings.objects.in_bulk(person_of)
+    pushed = set(PushSubscription.objects.filter(person_id__in=person_of.values()).values_list("person_id", flat=True))
+    return {
+        pk: own.get(pk, NotificationSettings(membership_id=pk)).channels_of(kind)
+        - (frozenset() if person in pushed else {Channel.PUSH})
+        for pk, person in person_of.items()
+    }
 
 
 def send_out(members: Mapping[int, Membership], ways: Mapping[int, frozenset[str]], made: Mapping[int, int]) -> None:

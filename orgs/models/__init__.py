@@ -12,6 +12,7 @@ from orgs.models.notification import (
 )
 from orgs.models.org import Domain, Org
 from orgs.models.people import Invitation, Membership, Person, Role
+from orgs.models.push import PushSubscription
 from orgs.models.queue import Claimed, Due, Later, Received, Want
 from orgs.models.rate import RateBucket
 from orgs.models.refused import Refused
@@ -37,6 +38,7 @@ __all__ = [
     "NotificationSettings",
     "Org",
     "Person",
+    "PushSubscription",
     "RateBucket",
     "Received",
     "Refused",

@@ -33,10 +33,11 @@ class Channel(models.TextChoices):
 
     IN_APP = "in_app", _("In the app")
     EMAIL = "email", _("E-mail")
+    PUSH = "push", _("Browser")
 
 
 KINDS_TO_CHOOSE = tuple(kind for kind in NotificationKind if kind != NotificationKind.DIGEST)
-USUAL_CHANNELS = {kind: frozenset({Channel.IN_APP, Channel.EMAIL}) for kind in KINDS_TO_CHOOSE}
+USUAL_CHANNELS = {kind: frozenset(Channel) for kind in KINDS_TO_CHOOSE}
 
 
 class NotificationSettings(models.Model):
