@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import ValidationError
 
-from conversations import agents, settings_of
+from conversations import agents, policy, settings_of
 from conversations.models import AgentVersion, Number
 from orgs.context import in_org
 from orgs.models import Org
@@ -93,3 +93,48 @@ def test_publishing_at_once_publishes_once(committed: None) -> None:
     together(org, *[lambda: agents.draft(None)] * 8)
     with in_org(org):
         assert published(None) == [(0, "draft"), (1, "published")]
+
+
+def test_of_two_who_change_what_both_have_seen_one_is_told(committed: None) -> None:
+    org = Org.objects.get(slug="acme")
+    with in_org(org):
+        seen = agents.fingerprint(agents.shown(None), ["threshold"])
+    told: list[str] = []
+
+    def change(threshold: int) -> None:
+        try:
+            agents.change(None, {"threshold": threshold}, person=None, seen=seen)
+        except agents.Outdated as outdated:
+            told.append(f"{threshold} after {outdated.current.threshold}")
+
+    together(org, *[lambda value=value: change(value) for value in (51, 52, 53, 54)])
+    with in_org(org):
+        [draft] = AgentVersion.objects.all()
+        others = {51, 52, 53, 54} - {draft.threshold}
+        assert sorted(told) == sorted(f"{value} after {draft.threshold}" for value in others)
+        # Who publishes what they have looked at, while it is changed, publishes that or nothing.
+        looked_at = agents.fingerprint(draft)
+        outcomes: list[object] = []
+
+    def publish() -> None:
+        try:
+            outcomes.append(agents.publish(None, person_id=None, seen=looked_at))
+        except agents.Outdated:
+            outcomes.append(None)
+
+    together(org, publish, lambda: agents.change(None, {"name": "Lia"}, person=None) and None, publish)
+    with in_org(org):
+        holds = agents.published(None)
+        assert (holds is not None) == any(outcomes)
+        assert sum(1 for one in outcomes if one) <= 1
+        assert holds is None or (holds.name, holds.threshold) == ("", draft.threshold)
+        assert agents.shown(None).name == "Lia"
+
+
+def test_words_are_forbidden_once_however_often_and_whoever_says_it(committed: None) -> None:
+    org = Org.objects.get(slug="acme")
+    words = ("grátis", "Gratis", " GRÁTIS ", "barato")
+    together(org, *[lambda said=said: agents.forbid(None, said, person=None) for said in words])
+    with in_org(org):
+        [draft] = AgentVersion.objects.all()
+        assert sorted(policy.folded(one) for one in draft.forbidden) == ["barato", "gratis"]
