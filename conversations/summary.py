@@ -122,7 +122,7 @@ def compose(
             signals=told,
             open=missing,
             ruled_out_by=ruled_out,
-            short=tuple(filter(None, (_who(dict(facts)), _said(answers), _how(standing, missing)))),
+            short=tuple(filter(None, (_who(dict(facts)), _said(answers), standing))),
             brief=(standing, *([gettext("Known: %(facts)s") % {"facts": labels}] if labels else []), *ends),
             lines=(
                 standing,
@@ -144,6 +144,8 @@ def _standing(verdict: Verdict, threshold: int) -> str:
 def _who(facts: Mapping[str, Any]) -> str:
     """Maria · owner · Kepler · Team size: 12; nothing while nothing is known."""
     there = {key: _value(value) for key, value in facts.items() if value not in {None, ""}}
+    if there.get(FactKey.SEGMENT, "").casefold() in there.get(FactKey.COMPANY, "").casefold():
+        there.pop(FactKey.SEGMENT, None)  # Padaria Sol is a padaria
     named = [there[key] for key in WHO if key in there]
     return " · ".join([*named, *(f"{key.label}: {there[key]}" for key in ABOUT if key in there)])
 
@@ -152,13 +154,6 @@ def _said(answers: Mapping[str, Sequence[str]]) -> str:
     """The newest words of the stages that lie furthest ahead."""
     told = [stage for stage in STAGES if answers.get(stage)][-TOLD:]
     return " · ".join(f"{wording.stage(stage)}: {_quoted(answers[stage][-1])}" for stage in told)
-
-
-def _how(standing: str, missing: Sequence[str]) -> str:
-    """How they stand, and the first that is not told yet."""
-    return " · ".join(
-        [standing, *([gettext("Next to find out: %(stage)s") % {"stage": missing[0]}] if missing else [])]
-    )
 
 
 def _value(value: Any) -> str:

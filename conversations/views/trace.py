@@ -164,6 +164,7 @@ def page(
     if may_change:
         context |= {
             "pending": pending_of(agent_of(conversation)),
+            "agent_number": agent_of(conversation),
             "forbidden_form": wrong if isinstance(wrong, ForbiddenForm) else ForbiddenForm(),
             "correct_form": wrong if isinstance(wrong, CorrectAnswerForm) else CorrectAnswerForm(),
         }

@@ -7,9 +7,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from conversations import intake, lead_panel, turns
+from conversations import intake, lead_panel, turns, wording
 from conversations.models import Answer, Consent, Fact, Message, Number, Qualification, Signal
 from conversations.ports import AnswerFound, Decision, FactFound, SignalFound
+from conversations.qualification import STAGES
 from orgs.models import AuditEntry, Person
 from tests.conversations.conftest import arrive, incoming, send, the_conversation
 
@@ -149,7 +150,7 @@ def test_it_says_who_they_are_what_to_ask_and_where_they_come_from(
     assert first.summary[0] == "Tamanho da equipe: 8"
     assert first.ad is not None
     assert (first.ad.title, first.ad.link) == ("Promo de verão", "")
-    assert [one.about for one in first.suggested] == ["Situação", "Problema", "Implicação", "Necessidade e ganho"]
+    assert [one.about for one in first.suggested] == [wording.stage(stage) for stage in STAGES]
     page = sign_in(beto).get(address()).content.decode()
     assert "Promo de verão" in page
     assert f'data-text="{first.suggested[0].text}"' in page

@@ -122,13 +122,13 @@ def test_another_orgs_rows_are_not_in_it(number: Number, globex: Org) -> None:
 
 def test_the_short_one_is_three_lines_at_most() -> None:
     found = compose(
-        facts={"name": "Maria", "company": "Kepler", "team_size": 12, "email": "m@example.com"},
+        facts={"name": "Maria", "company": "Loja Kepler", "segment": "loja", "team_size": 12, "email": "m@a.br"},
         answers={"situation": ["uso planilha"], "problem": ["perco leads"], "implication": ["perdi 3 vendas"]},
     )
     assert found.short == (
-        "Maria · Kepler · Team size: 12",
+        "Maria · Loja Kepler · Team size: 12",
         "Problem: “perco leads” · Implication: “perdi 3 vendas”",
-        "Stage: Problem, score 38; qualified above 70 · Next to find out: Problem",
+        "Stage: Problem, score 38; qualified above 70",
     )
     assert compose().short == (found.short[2],)
 
