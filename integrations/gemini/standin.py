@@ -455,9 +455,27 @@ def sound_of(seen: Seen) -> int:
 # --- A sensible answer ------------------------------------------------------------------------------------------------
 NEW = re.compile(r"^\[(\d+)\] lead, new[^\n]*<data \w+>\n(.*?)\n</data", re.MULTILINE | re.DOTALL)
 KNOWLEDGE = re.compile(r"^\[(\d+)\] .*\n<data \w+>\n(.*?)\n</data", re.MULTILINE | re.DOTALL)
-MARKS = {
-    "en": frozenset({"the", "is", "are", "you", "your", "we", "our", "what", "how", "much", "hi", "hello", "thanks"}),
-    "es": frozenset({"el", "los", "las", "usted", "hola", "cuanto", "cuesta", "tenemos", "gracias", "una", "pero"}),
+LEAD = re.compile(r"^\[\d+\] lead[^\n]*<data \w+>\n(.*?)\n</data", re.MULTILINE | re.DOTALL)
+TOLD = re.compile(r"Write the reply in: (\w+)")
+TONGUES = {"portuguese": "pt-br", "brazilian": "pt-br", "english": "en", "spanish": "es"}
+MARKS = {  # words that tell one of the three languages from the others
+    name: frozenset(words.split())
+    for name, words in {
+        "pt-br": (
+            "não nao você voce vocês voces vc vcs uma um são sao isso também tambem até com meu minha muito mais "
+            "aqui obrigado obrigada oi olá quanto custa gente pra tenho temos fica dia tarde boa bom sim é tá ta "
+            "foi seu sua do da dos das em no na"
+        ),
+        "en": (
+            "the is are you your we our what how much hi hello thanks i i'm it's and of to for with that this not "
+            "don't about just can do have my me they it was yes who when where per"
+        ),
+        "es": (
+            "el los las usted ustedes hola cuánto cuanto cuesta tenemos gracias una un pero y con muy más está "
+            "nosotros yo es son hay qué que del al su mi tengo buenas buenos sí ya lo le se cómo como también "
+            "hacemos"
+        ),
+    }.items()
 }
 ASKS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "pt-br": (
@@ -492,7 +510,7 @@ def reply(seen: Seen) -> dict[str, Any]:
     text = seen.text
     new = [(int(number), words) for number, words in NEW.findall(text)]
     number, words = new[-1] if new else (1, "")
-    language = language_of(" ".join(said for _, said in new))
+    language = language_of(*(said for _, said in new[::-1]), " ".join(LEAD.findall(text))) or told_language(text)
     known = KNOWLEDGE.findall(text.partition("The conversation, oldest first")[0])
     is_question = words.rstrip().endswith("?")
     first = (known[0][1].partition("\n")[0] if known else UNKNOWN[language]) if is_question else THANKS[language]
@@ -525,7 +543,17 @@ def heard(seen: Seen) -> dict[str, Any]:
     return {"transcript": words, "language": "" if is_noise else "pt-br", "unintelligible": is_noise}
 
 
-def language_of(text: str) -> str:
-    words = set(re.findall(r"[a-z]+", text.lower()))
-    best = max(MARKS, key=lambda language: len(words & MARKS[language]))
-    return best if len(words & MARKS[best]) >= 2 or (best == "en" and words & {"hi", "hello"}) else "pt-br"
+def language_of(*texts: str) -> str:
+    """Of the first text that tells; "" when none does."""
+    for text in texts:
+        words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", text.lower())
+        counted = sorted(((sum(word in marks for word in words), name) for name, marks in MARKS.items()), reverse=True)
+        if counted[0][0] >= 2 and counted[0][0] > counted[1][0]:
+            return counted[0][1]
+    return ""
+
+
+def told_language(text: str) -> str:
+    """The one the request names first."""
+    named = TOLD.search(text)
+    return TONGUES.get(named.group(1).lower(), "pt-br") if named else "pt-br"

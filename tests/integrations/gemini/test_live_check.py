@@ -43,6 +43,14 @@ def test_it_reports_what_became_of_every_request(gemini: Standin) -> None:
     assert gemini.refused == [], "everything that was sent is in the form the vendor wants"
 
 
+@pytest.mark.parametrize("language", ["pt-br", "es", "en"])
+def test_the_stand_in_answers_in_the_language_of_the_lead(gemini: Standin, language: str) -> None:
+    report = json.loads(check("--json", "--language", language, "--seed", "4"))
+    in_theirs = sum(count for pair, count in report["languages"].items() if pair.endswith(f"→{language}"))
+    assert in_theirs >= 0.75 * report["replies"], "only before they have said anything that tells is it another"
+    assert report["fallbacks"] <= 1
+
+
 def test_it_says_so_when_gemini_does_not_answer(gemini: Standin) -> None:
     gemini.will(*[fails(403)] * 200)
     with pytest.raises(CommandError, match="are not Gemini's"):
