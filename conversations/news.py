@@ -5,8 +5,10 @@ could not erase it there.
 """
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -20,7 +22,8 @@ from conversations.access import may_see
 from conversations.links import lost_since
 from conversations.models import Conversation, Number
 from conversations.ports import LinkState
-from orgs import mail, notifications
+from conversations.sending import Hands
+from orgs import mail, notifications, push
 from orgs.models import (
     Channel,
     Membership,
@@ -31,6 +34,7 @@ from orgs.models import (
     Person,
     Role,
 )
+from sdr.lib.errors import PortError
 
 ICONS: dict[str, str] = {
     NotificationKind.HANDOFF: "alert",
@@ -41,6 +45,7 @@ ICONS: dict[str, str] = {
     NotificationKind.LIMIT: "gauge",
 }
 LISTED = 20  # in one e-mail; more are counted
+SHOWN_ALONE = 3  # pushes at once; of more only the number is shown
 NEEDS_SDR = frozenset({NotificationKind.HANDOFF, NotificationKind.HOT, NotificationKind.ASSIGNED})
 NEEDS_ADMIN = frozenset({NotificationKind.NUMBER, NotificationKind.LIMIT})
 
@@ -58,6 +63,25 @@ class News:
     @property
     def url(self) -> str:
         return mail.absolute_url(self.path)
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """What leaves for one member: the notifications, and the ids of their deliveries."""
+
+    member: Membership
+    own: NotificationSettings
+    rows: list[Notification]
+    deliveries: list[int]
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What browsers are to show, and the ids of the deliveries."""
+
+    targets: list[push.Target]
+    messages: list[dict[str, str]]
+    deliveries: list[int]
 
 
 @dataclass(frozen=True)
@@ -146,41 +170,121 @@ def about_number(row: Notification, number: Number) -> tuple[str, str]:
 
 
 # --- Out of the app -------------------------------------------------------------------------------------------------
-def deliver(ref: str) -> int:
-    """Send what waits for one member on one channel, as `notifications.want` has named it. Out: how much was sent.
+async def send(ref: str, hands: Hands) -> None:
+    """Send what waits for one member on one channel, as `notifications.want` has named it: the kind `notify`."""
+    if ref.endswith(f"/{Channel.PUSH}"):
+        await push_all(ref, hands)
+    else:
+        await hands.run(deliver, ref)
 
-    One transaction: the e-mail exists exactly when its deliveries are marked as sent, whoever runs it how often. What
-    was read meanwhile, is settled, is not wanted any more or not theirs to see is dropped.
+
+def deliver(ref: str) -> int:
+    """Send the e-mail that waits for one member. Out: of how many things it tells.
+
+    One transaction: the e-mail exists exactly when its deliveries are marked as sent, whoever runs it how often.
     """
-    pk, _, channel = ref.partition("/")
     with transaction.atomic():
-        member = Membership.objects.select_related("person", "org").filter(pk=int(pk), person__is_active=True).first()
-        if member is None:
+        parcel = take(ref)
+        if parcel is None:
             return 0
-        waiting = list(
-            NotificationDelivery.objects.select_for_update(of=("self",))
-            .select_related("notification")
-            .filter(membership=member, channel=channel, state=NotificationDelivery.State.WAITING)
-            .order_by("notification_id")
-        )
-        now = timezone.now()
-        at = notifications.polite_time(member, channel, now)
-        if waiting and at > now:
-            notifications.want(member, channel, at=at)
-            return 0
-        rows = [one.notification for one in waiting]
-        own = notifications.settings_of(member)
-        about = gather(rows, member)
-        good = [row for row in rows if is_wanted(row, member, own=own, about=about, channel=channel)]
-        if good:
-            SEND[channel](member, good, own)
-        sent = {row.pk for row in good}
-        for state, some in (
-            (NotificationDelivery.State.SENT, [one.pk for one in waiting if one.notification_id in sent]),
-            (NotificationDelivery.State.DROPPED, [one.pk for one in waiting if one.notification_id not in sent]),
-        ):
-            NotificationDelivery.objects.filter(pk__in=some).update(state=state, ended_at=now)
-        return len(good)
+        send_mail(parcel.member, parcel.rows, parcel.own)
+        close(parcel.deliveries, NotificationDelivery.State.SENT)
+        return len(parcel.rows)
+
+
+def take(ref: str) -> Parcel | None:
+    """What is to be sent now, its deliveries locked; None when there is nothing, or it must wait. In a transaction.
+
+    What was read meanwhile, is settled, is not wanted any more or not theirs to see is dropped.
+    """
+    pk, _sep, channel = ref.partition("/")
+    member = Membership.objects.select_related("person", "org").filter(pk=int(pk), person__is_active=True).first()
+    if member is None:
+        return None
+    waiting = list(
+        NotificationDelivery.objects.select_for_update(of=("self",))
+        .select_related("notification")
+        .filter(membership=member, channel=channel, state=NotificationDelivery.State.WAITING)
+        .order_by("notification_id")
+    )
+    now = timezone.now()
+    at = notifications.polite_time(member, channel, now)
+    if waiting and at > now:
+        notifications.want(member, channel, at=at)
+        return None
+    own = notifications.settings_of(member)
+    about = gather([one.notification for one in waiting], member)
+    good = [one for one in waiting if is_wanted(one.notification, member, own=own, about=about, channel=channel)]
+    kept = {one.pk for one in good}
+    close([one.pk for one in waiting if one.pk not in kept], NotificationDelivery.State.DROPPED)
+    if not good:
+        return None
+    return Parcel(member, own, [one.notification for one in good], [one.pk for one in good])
+
+
+def close(deliveries: list[int], state: NotificationDelivery.State) -> None:
+    """These deliveries have come to that end; one that had before keeps it."""
+    waiting = NotificationDelivery.objects.filter(pk__in=deliveries, state=NotificationDelivery.State.WAITING)
+    waiting.update(state=state, ended_at=timezone.now())
+
+
+async def push_all(ref: str, hands: Hands) -> None:
+    """Show what waits for one member in their browsers. At least once: a repetition replaces what is shown.
+
+    Raises PortError while the server of a browser's maker is away: the whole is tried again.
+    """
+    pushed = await hands.run(take_push, ref)
+    if pushed is None:
+        return
+    for target in pushed.targets:
+        await hands.call(partial(push_to, target, pushed.messages), then=partial(note_browser, target.pk))
+    state = NotificationDelivery.State.SENT if pushed.targets else NotificationDelivery.State.DROPPED
+    await hands.run(close, pushed.deliveries, state)
+
+
+def take_push(ref: str) -> Pushed | None:
+    """What is to be shown, and in which browsers; without the database from here on."""
+    with transaction.atomic():
+        parcel = take(ref)
+        if parcel is None:
+            return None
+        member = parcel.member
+        with translation.override(member.person.language):
+            messages = push_messages(of(parcel.rows, member, may_name=False), member)
+        return Pushed(push.targets(member.person_id), messages, parcel.deliveries)
+
+
+def push_messages(news: list[News], member: Membership) -> list[dict[str, str]]:
+    """Each thing by itself, or how many there are. Its address marks it as read. In the language that is active."""
+    index = reverse("notifications:index", kwargs={"slug": member.org.slug})
+    if len(news) > SHOWN_ALONE:
+        return [{"title": how_many(len(news)), "body": member.org.name, "url": index, "tag": f"several-{member.pk}"}]
+    return [
+        {
+            "title": one.title,
+            "body": one.detail,
+            "url": reverse("notifications:show", kwargs={"slug": member.org.slug, "pk": one.notification.pk}),
+            "tag": f"notification-{one.notification.pk}",
+        }
+        for one in news
+    ]
+
+
+def push_to(target: push.Target, messages: list[dict[str, str]]) -> bool:
+    """Calls alone. Out: whether the browser is still there. Raises PortError."""
+    return all(push.send(target, message) for message in messages)
+
+
+def note_browser(pk: int, outcome: "Future[bool]") -> None:
+    """A browser that has gone, or lets us show nothing any more, is forgotten. Raises PortError for what may pass."""
+    try:
+        is_there = outcome.result()
+    except PortError as error:
+        if not error.permanent:
+            raise
+        is_there = False
+    if not is_there:
+        push.forget([pk])
 
 
 def is_wanted(row: Notification, member: Membership, *, own: NotificationSettings, about: About, channel: str) -> bool:
@@ -238,8 +342,11 @@ def one_thing(news: News, member: Membership) -> tuple[str, dict[str, Any]]:
 
 def several(news: list[News]) -> tuple[str, dict[str, Any]]:
     """Template and context of an e-mail about several things, newest first."""
-    title = ngettext("%(count)s thing to look at", "%(count)s things to look at", len(news)) % {"count": len(news)}
-    return "several", {"title": title, "news": news[::-1][:LISTED], "more": max(0, len(news) - LISTED)}
+    return "several", {"title": how_many(len(news)), "news": news[::-1][:LISTED], "more": max(0, len(news) - LISTED)}
+
+
+def how_many(count: int) -> str:
+    return ngettext("%(count)s thing to look at", "%(count)s things to look at", count) % {"count": count}
 
 
 def moment(row: Notification) -> datetime | None:
@@ -250,6 +357,3 @@ def moment(row: Notification) -> datetime | None:
 
 def settings_url(member: Membership) -> str:
     return mail.absolute_url(reverse("notifications:settings", kwargs={"slug": member.org.slug}))
-
-
-SEND = {Channel.EMAIL.value: send_mail}

@@ -9,6 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from conversations.news import NEEDS_ADMIN, NEEDS_SDR
+from orgs import push
 from orgs.models import Channel, Membership, NotificationKind, NotificationSettings, Role
 from orgs.models.notification import KINDS_TO_CHOOSE
 from orgs.org_forms import ZoneField
@@ -56,7 +57,7 @@ class NotificationSettingsForm(SettingsModelForm):
         }
         for kind in self.kinds():
             chosen = NotificationSettings(channels=self.instance.channels).channels_of(kind)
-            for channel in Channel:
+            for channel in self.ways():
                 self.fields[f"{kind}-{channel}"] = forms.BooleanField(
                     required=False, initial=channel in chosen, label=f"{kind.label}: {channel.label}"
                 )
@@ -70,15 +71,20 @@ class NotificationSettingsForm(SettingsModelForm):
             and (kind not in NEEDS_ADMIN or self.member.may(Role.ADMIN))
         ]
 
+    @staticmethod
+    def ways() -> list[Channel]:
+        """The channels that this installation has."""
+        return [channel for channel in Channel if channel != Channel.PUSH or push.is_on()]
+
     @property
     def channels(self) -> list[str | Promise]:
         """The heads of the columns."""
-        return [channel.label for channel in Channel]
+        return [channel.label for channel in self.ways()]
 
     def rows(self) -> Iterator[tuple[str | Promise, list[BoundField]]]:
         """A line for each kind: its name, and a box for each channel."""
         for kind in self.kinds():
-            yield kind.label, [self[f"{kind}-{channel}"] for channel in Channel]
+            yield kind.label, [self[f"{kind}-{channel}"] for channel in self.ways()]
 
     def others(self) -> list[BoundField]:
         """The fields below the table."""
@@ -94,9 +100,15 @@ class NotificationSettingsForm(SettingsModelForm):
         return dict(cleaned)
 
     def save(self, commit: bool = True) -> NotificationSettings:
-        """Write the row. What a member of another role may be told of stays as it was."""
+        """Write the row. What the form does not show stays as it was: kinds of other roles, channels that are off."""
+        before = {
+            kind: NotificationSettings(channels=self.instance.channels).channels_of(kind) for kind in self.kinds()
+        }
         chosen = {
-            str(kind): sorted(str(channel) for channel in Channel if self.cleaned_data[f"{kind}-{channel}"])
+            str(kind): sorted(
+                {str(channel) for channel in self.ways() if self.cleaned_data[f"{kind}-{channel}"]}
+                | {str(channel) for channel in before[kind] if channel not in self.ways()}
+            )
             for kind in self.kinds()
         }
         self.instance.channels = {**self.instance.channels, **chosen}

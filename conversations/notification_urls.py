@@ -10,5 +10,7 @@ urlpatterns = [
     path("bell/", notifications.bell, name="bell"),
     path("reading/", notifications.reading, name="reading"),
     path("settings/", notifications.settings, name="settings"),
+    path("browsers/", notifications.subscribe, name="subscribe"),
+    path("browsers/<int:pk>/end/", notifications.unsubscribe, name="unsubscribe"),
     path("<int:pk>/", notifications.show, name="show"),
 ]

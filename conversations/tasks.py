@@ -118,8 +118,8 @@ async def transcribe(work: jobs.Work) -> None:
 
 
 @jobs.kind(notifications.KIND, slots=4, share=2, policy=jobs.Policy(limit=timedelta(seconds=30)))
-def notify(work: jobs.Work) -> None:
-    news.deliver(work.ref)
+async def notify(work: jobs.Work) -> None:
+    await news.send(work.ref, work)
 
 
 @jobs.kind(digests.KIND, slots=2, share=1, policy=jobs.Policy(limit=timedelta(seconds=60)))

@@ -72,6 +72,9 @@ SECRETS_KEYRING = [
     ).split(",")
     if key.strip()
 ]
+# Of web push: 32 bytes, base64url. Absent: no push. Another key ends all that people have switched on.
+OWN_VAPID_KEY = kept_secret("vapid", lambda: secrets.token_urlsafe(32)) if IS_LOCAL else None
+VAPID_PRIVATE_KEY = envsecret("VAPID_PRIVATE_KEY", default=OWN_VAPID_KEY) or ""
 METRICS_TOKEN = envsecret("METRICS_TOKEN", default=None)  # absent: /metrics answers 404
 HEALTH_TOKEN = envsecret("HEALTH_TOKEN", default=None)  # absent: /health/deep answers 404
 

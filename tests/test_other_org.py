@@ -471,6 +471,8 @@ PAGES: dict[str, Page] = {
     "o/<slug:slug>/notifications/settings/": Page(
         {200}, {302}, Role.VIEWER, body=lambda world: {"digest_at": "08:00", "mention-email": "on"}
     ),
+    "o/<slug:slug>/notifications/browsers/": Page({405}, {422}, Role.VIEWER),
+    "o/<slug:slug>/notifications/browsers/<int:pk>/end/": Page({405}, {302, 404}, Role.VIEWER, args=row_pk),  # likewise
     "o/<slug:slug>/notifications/<int:pk>/": Page({302, 404}, {405}, Role.VIEWER, args=notification_pk),  # one's own
     # Canned replies
     "o/<slug:slug>/canned-replies/": Page({200}, {405}, Role.VIEWER),

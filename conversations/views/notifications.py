@@ -1,6 +1,7 @@
 """What a member is told: the bell, the list, and how they want to be told."""
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -9,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from conversations import news, shell
 from conversations.notification_forms import NotificationSettingsForm
-from orgs import notifications
+from orgs import notifications, push
 from orgs.access import require_role
 from orgs.http import OrgRequest
 from orgs.models import Notification, Role
@@ -78,6 +79,42 @@ def settings(request: OrgRequest) -> HttpResponse:
         form.save()
         messages.success(request, _("Your changes are saved."))
         return redirect("notifications:settings", slug=request.org.slug)
-    return render(
-        request, "conversations/notifications/settings.html", {"form": form}, status=422 if form.errors else 200
-    )
+    browsers = list(request.user.push_subscriptions.order_by("-created_at", "-pk"))
+    context = {
+        "form": form,
+        "push_key": push.public_key(),
+        "browsers": browsers,
+        "session_key": request.session.session_key,
+        "is_this_on": any(one.session_key == request.session.session_key for one in browsers),
+    }
+    return render(request, "conversations/notifications/settings.html", context, status=422 if form.errors else 200)
+
+
+@require_role(Role.VIEWER)
+@require_POST
+def subscribe(request: OrgRequest) -> HttpResponse:
+    """Show notifications in this browser: `endpoint`, `p256dh` and `auth` are as it says. 204, or 422 for nonsense."""
+    if not push.is_on():
+        raise Http404
+    try:
+        push.subscribe(
+            request.user,
+            endpoint=request.POST.get("endpoint", ""),
+            p256dh=request.POST.get("p256dh", ""),
+            auth=request.POST.get("auth", ""),
+            session_key=request.session.session_key or "",
+            user_agent=request.headers.get("User-Agent", ""),
+        )
+    except ValidationError as error:
+        return HttpResponse(" ".join(error.messages), status=422, content_type="text/plain; charset=utf-8")
+    return HttpResponse(status=204)
+
+
+@require_role(Role.VIEWER)
+@require_POST
+def unsubscribe(request: OrgRequest, pk: int) -> HttpResponse:
+    """Show nothing any more in one of the person's browsers. 404 for anybody else's."""
+    if not request.user.push_subscriptions.filter(pk=pk).delete()[0]:
+        raise Http404
+    messages.success(request, _("Nothing is shown in that browser any more."))
+    return redirect("notifications:settings", slug=request.org.slug)
