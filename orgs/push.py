@@ -41,6 +41,7 @@ MOST_BYTES = 3000  # of what is told; services take 4096 of the encrypted
 TIMEOUT = http.Timeout(connect=5, read=10, total=15)
 GONE = frozenset({404, 410})  # RFC 8030 7.3: the subscription has ended
 CURVE = ec.SECP256R1()
+KEY_BYTES = 32
 ENDPOINT_CHARS = 1000
 
 
@@ -67,7 +68,10 @@ def new_private_key() -> str:
 
 def private_key() -> ec.EllipticCurvePrivateKey:
     """This installation's key. Raises ValueError for a setting that is none."""
-    return ec.derive_private_key(int.from_bytes(decoded(settings.VAPID_PRIVATE_KEY), "big"), CURVE)
+    raw = decoded(settings.VAPID_PRIVATE_KEY)
+    if len(raw) != KEY_BYTES:
+        raise ValueError("The key has another length.")
+    return ec.derive_private_key(int.from_bytes(raw, "big"), CURVE)
 
 
 def public_key() -> str:

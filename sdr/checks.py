@@ -17,6 +17,7 @@ from django.core import checks
 from django.db import migrations, models
 from django_tenants.models import DomainMixin, TenantMixin
 
+from orgs import push
 from orgs.routing import tenant_configs
 
 SHORTEST_TOKEN = 24  # characters of METRICS_TOKEN and HEALTH_TOKEN
@@ -38,7 +39,7 @@ def check_installation(**_: Any) -> list[checks.CheckMessage]:
     """E001 to E004, W005 to W008, E011: nothing of development reaches production, and nothing it needs is missing."""
     if settings.IS_LOCAL:
         return []
-    return [*find_standins(), *find_insecure(), *find_unwatched(), *find_unheard()]
+    return [*find_standins(), *find_insecure(), *find_unwatched(), *find_unheard(), *find_unpushable()]
 
 
 def find_standins() -> Iterator[checks.CheckMessage]:
@@ -126,6 +127,18 @@ def find_unheard() -> Iterator[checks.CheckMessage]:
             "GEMINI_BASE_URL does not start with https://.",
             hint="What leads write would travel in the clear. Leave it empty for Google's own address.",
             id="sdr.E011",
+        )
+
+
+def find_unpushable() -> Iterator[checks.CheckMessage]:
+    try:
+        push.public_key()
+    except ValueError:
+        yield checks.Error(
+            "VAPID_PRIVATE_KEY is no key.",
+            hint="Set it to 32 bytes in base64url (python -c 'import secrets; print(secrets.token_urlsafe(32))'), "
+            "or leave it empty: nothing is then shown in browsers.",
+            id="sdr.E012",
         )
 
 

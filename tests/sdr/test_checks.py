@@ -58,6 +58,7 @@ def test_a_safe_installation_passes() -> None:
         ({"TRUSTED_PROXIES": 0}, "sdr.W007"),
         ({"GEMINI_API_KEY": ""}, "sdr.W008"),
         ({"GEMINI_BASE_URL": "http://models.example.com"}, "sdr.E011"),
+        ({"VAPID_PRIVATE_KEY": "not a key"}, "sdr.E012"),
     ],
     ids=str,
 )
