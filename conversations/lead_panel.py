@@ -88,6 +88,12 @@ class FactLine:
     choices: tuple[tuple[str, str], ...]
     quote: Quote | None
 
+    @property
+    def is_verbatim(self) -> bool:
+        """The words it stands on say just that, and are shown: it need not be said twice."""
+        quote = self.quote
+        return quote is not None and quote.message_id is not None and quote.text.casefold() == self.shown.casefold()
+
 
 @dataclass(frozen=True)
 class Activity:

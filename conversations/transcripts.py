@@ -107,6 +107,11 @@ def may_be_heard_again(asset: MediaAsset) -> bool:
     return bool(settings.SDR_TRANSCRIBER) and is_there and asset.hearing in unheard and is_heard(asset.message)
 
 
+def is_late(asset: MediaAsset) -> bool:
+    """Whether the words came when the turn no longer waited for them: what was answered may not know them."""
+    return asset.hearing == HEARING.HEARD and asset.heard_at is not None and asset.heard_at > asset.created_at + WAIT
+
+
 @transaction.atomic
 def want_again(message: Message) -> None:
     """A person asks for the words once more. Raises Refused when they are there or on their way; safe to repeat."""

@@ -345,6 +345,8 @@ def trouble_of(message: Message) -> str:
     if asset is None:
         return ""
     match asset.state:
+        case MediaAsset.State.STORED if transcripts.is_late(asset):
+            return _("Understood late: an answer before that does not know it.")
         case MediaAsset.State.STORED:
             return wording.hearing(asset)
         case MediaAsset.State.WANTED if media.may_come(asset):

@@ -1,6 +1,7 @@
 """A person asks once more for the words of a voice note; a long transcript is folded, a player has its speed."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -75,3 +76,13 @@ def test_a_long_transcript_is_folded_and_the_player_has_a_speed(
     assert f'<play-speed for="message-{unheard.pk}-sound" hidden>' in short
     Message.objects.filter(pk=unheard.pk).update(transcript="muito " * 60)
     assert "bubble__transcript--long" in page(sign_in(beto))
+
+
+def test_words_that_came_late_are_told_from_those_in_time(unheard: Message, sign_in: SignIn, beto: Person) -> None:
+    asset = MediaAsset.objects.filter(message=unheard)
+    came = asset.get().created_at
+    late = "Entendido com atraso"
+    asset.update(hearing=MediaAsset.Hearing.HEARD, heard_at=came + transcripts.WAIT)
+    assert late not in page(sign_in(beto))
+    asset.update(heard_at=came + transcripts.WAIT + timedelta(seconds=1))
+    assert late in page(sign_in(beto))
