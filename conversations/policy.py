@@ -92,7 +92,7 @@ class Situation:
     hours: list[list[str]]
     time_zone: str
     outside_hours: str
-    holidays: list[str]
+    holidays: Collection[str]
     waited: timedelta
     stale_after: timedelta
     keeps_until_open: bool
