@@ -45,7 +45,7 @@ class CaseForm(forms.Form):
 
     def __init__(self, *args: Any, said: str = "", understood: dict[str, Any] | None = None, **options: Any) -> None:
         self.said, self.understood = said, understood or {}
-        super().__init__(*args, auto_id=f"{self.reason}-%s", **options)
+        super().__init__(*args, **{"auto_id": f"{self.reason}-%s", **options})
 
     def clean_should_say(self) -> str:
         return plain(self.cleaned_data["should_say"])
@@ -177,7 +177,7 @@ class ForbiddenForm(forms.Form):
     )
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, auto_id="forbidden-%s", **options)
+        super().__init__(*args, **{"auto_id": "forbidden-%s", **options})
 
     def clean_words(self) -> str:
         words = " ".join(plain(self.cleaned_data["words"]).split())
@@ -197,7 +197,7 @@ class CorrectAnswerForm(forms.Form):
     answer = forms.CharField(label=_("It answers"), max_length=ANSWER_CHARS, widget=forms.Textarea(attrs={"rows": 3}))
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, auto_id="correct-%s", **options)
+        super().__init__(*args, **{"auto_id": "correct-%s", **options})
 
     def clean_about(self) -> str:
         about = " ".join(plain(self.cleaned_data["about"]).split())
