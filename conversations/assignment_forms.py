@@ -1,7 +1,7 @@
 """Who is given the next lead: the switch, and one form for each rule."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -98,7 +98,5 @@ def rules_form(
     made = forms.formset_factory(
         RuleForm, formset=RuleFormSet, extra=1, can_delete=True, max_num=MOST_RULES, validate_max=True
     )
-    found: RuleFormSet = made(
-        data, initial=initial, prefix="rule", form_kwargs={"numbers": numbers, "members": members}
-    )
-    return found
+    kwargs = {"numbers": numbers, "members": members}
+    return cast(RuleFormSet, made(data, initial=initial, prefix="rule", form_kwargs=kwargs))

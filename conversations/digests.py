@@ -97,7 +97,7 @@ def call(now: datetime | None = None) -> int:
     """
     with connection.cursor() as cursor:
         cursor.execute(DUE, {
-            "now": now or timezone.now(), "morning": MORNING, "roles": [str(role) for role in MAY_ANSWER],
+            "now": now or timezone.now(), "morning": MORNING.isoformat(), "roles": [str(role) for role in MAY_ANSWER],
         })  # fmt: skip
         due = cursor.fetchall()
     for org_id, membership_id in due:

@@ -319,7 +319,7 @@ def one_thing(news: News, member: Membership) -> tuple[str, dict[str, Any]]:
     """Template and context of an e-mail about one thing."""
     row = news.notification
     if row.kind in {NotificationKind.HANDOFF, NotificationKind.HOT}:
-        conversation = Conversation.objects.with_inbox_data().get(pk=row.conversation_id)
+        conversation = Conversation.objects.with_inbox_data().get(pk=row.conversation_id or 0)
         agent = settings_of.number(conversation.number)
         return "qualified" if row.kind == NotificationKind.HOT else "handed_off", {
             "reason": wording.need(row.data.get("reason", "")),
@@ -329,7 +329,7 @@ def one_thing(news: News, member: Membership) -> tuple[str, dict[str, Any]]:
             "url": news.url,
         }
     if row.kind == NotificationKind.NUMBER:
-        number = Number.objects.get(pk=row.number_id)
+        number = Number.objects.get(pk=row.number_id or 0)
         return f"number_{row.data.get('what', 'lost')}", {
             "number": number.name,
             "since": moment(row) or lost_since(number) or number.lost_at or row.created_at,

@@ -66,7 +66,7 @@ class NotificationSettings(models.Model):
         if self.is_muted:
             return frozenset()
         if kind not in self.channels:
-            return frozenset(channel.value for channel in USUAL_CHANNELS.get(NotificationKind(kind), ()))
+            return frozenset(channel.value for channel in USUAL_CHANNELS.get(NotificationKind(kind), frozenset()))
         return frozenset(self.channels[kind]) & frozenset(Channel.values)
 
     def zone(self) -> ZoneInfo:

@@ -122,6 +122,21 @@ def test_members_hear_of_their_org_alone(cookie_of: Callable[[Person], str]) -> 
     run(scene)
 
 
+def test_only_the_member_who_is_told_hears_so(cookie_of: Callable[[Person], str]) -> None:
+    vera, ana = cookie_of(person("vera")), cookie_of(person("ana"))
+    told = Membership.objects.get(person=person("vera"))
+
+    async def scene(streams: Streams) -> None:
+        mine = await Tab(streams, vera, "acme").opened()
+        hers = await Tab(streams, ana, "acme").opened()
+        await changed("acme", -told.pk)
+        assert (await mine.hear())[0] == "notifications"
+        await changed("acme", 7)
+        assert [(await tab.hear())[0] for tab in (hers, mine)] == ["inbox", "inbox"]
+
+    run(scene)
+
+
 def test_strangers_and_other_pages_are_refused(cookie_of: Callable[[Person], str]) -> None:
     vera, carla = cookie_of(person("vera")), cookie_of(person("carla"))
     cross = [(b"sec-fetch-site", b"cross-site")]
