@@ -32,12 +32,15 @@ def violations(context: Context, decision: Decision) -> list[Violation]:
 
 
 def _own_words(context: Context, decision: Decision) -> Iterator[str]:
-    """Disclosure, profile and answers to objections; none that asks, for a turn asks once."""
+    """Disclosure, profile and answers to objections, and what the offline brain says as it is written; none that asks,
+    for a turn asks once."""
     spoken = decision.language or context.language
     answers = (str(objection.get("answer", "")) for objection in context.persona.objections)
     for own in (context.disclosure, wording.disclosure(context, spoken), context.business, *answers):
         if len((said := own.strip()).split()) >= WORDS_OF_ONES_OWN and "?" not in said:
             yield said
+    if decision.brain == "playbook":
+        yield from (own for own in wording.fixed(spoken) if "?" not in own)
 
 
 def grounds(context: Context, decision: Decision) -> Grounds:

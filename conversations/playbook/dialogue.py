@@ -35,8 +35,14 @@ OFF_TOPIC_ANSWERS = 2  # who strays further is not answered any more
 PLAIN_ACKS_LEFT_OUT = 3  # one of so many
 CONFIRM_OPT_OUT, CONFIRM_HUMAN, SATISFACTION = "confirm:opt_out", "confirm:human", "satisfaction"
 FACTS_ASKED = ("fact:name", "fact:company", "fact:timeline", "fact:decision_maker", "fact:budget")
+PRESENTING = frozenset({"fact:name", "fact:company"})
 FACT_AFTER_ANSWERS = 2  # a question about the person may come between, once they have told this much
 OF_BUSINESSES = frozenset({"fact:company"})  # never asked of a private person
+OF_OURS = re.compile(  # words of who may mean us and our messages
+    r"\b(?:voces?|vcs?|ces?|me|mim|comigo|mensag\w*|mand\w+|envi\w+|escrev\w+|contat\w*|list\w*|numero\w*|par[aeo]|parem|parar|chega|basta|sair|sai|"
+    r"tir[ae]\w*|deix\w+|you|stop\w*|text\w*|messag\w*|contact\w*|remov\w*|leave|done|enough|ustedes|escrib\w*|mensaj\w*|dej\w+|baja|"
+    r"paz|chat[oa]\w*|interess\w*|interested|number)\b"
+)
 GREETS = re.compile(r"\W*(?:oi|ola|opa|hi|hello|hey|hola|bom dia|boa tarde|boa noite|good|buen[oa]s?)\b")
 ACKS = {"problem": "ack_problem", "implication": "ack_cost", "need_payoff": "ack_payoff"}
 HANDED = ("qualified", "wrap_up", "meeting", "human", "human_again")
@@ -105,6 +111,8 @@ class _Talk:
         if reading.comes_back:
             return self._decide([self.say("again")], wish=Wish.COME_BACK)
         confirmed = {one.about for one in self.context.known.asked}  # each is asked about once in a conversation
+        if self._merely_tells():
+            return None
         if reading.opt_out is None and CONFIRM_OPT_OUT not in confirmed:
             return self._confirm(CONFIRM_OPT_OUT, "confirm_opt_out", Wish.DOUBTFUL_OPT_OUT)
         if reading.opt_out is None and reading.says_yes is None:  # still not clear: a person looks
@@ -124,6 +132,12 @@ class _Talk:
         """Whether what our question asked for is among what was found."""
         keys = {find.stage if isinstance(find, AnswerFound) else f"fact:{find.key}" for find in self.reading.finds}
         return self._pending() in keys
+
+    def _merely_tells(self) -> bool:
+        """An answer to our question that speaks of nobody's messages: "they don't come back" is no wish to leave."""
+        lines, _ = newest(self.context.lines)
+        heard = any(OF_OURS.search(fold(line.text)) for line in lines)
+        return self.reading.opt_out is None and self._pending() in STAGES and self._answers_us() and not heard
 
     def _was_handed_over(self) -> bool:
         return self._has_said("human", "human_again") > 0
@@ -147,6 +161,8 @@ class _Talk:
             return self._decide([] if gave_way else [self.say("hostile")], handoff="hostile", greets=False)
         if self._says_nothing_new() and self._has_said("hostile", "not_interested"):
             return self._decide([], greets=False)
+        if self._pending() in {CONFIRM_OPT_OUT, CONFIRM_HUMAN} and reading.says_yes is False:
+            return None  # "no, that's fine" says that we may go on
         tells = any(isinstance(find, AnswerFound) for find in reading.finds) or reading.dont_know
         if reading.intent == "not_interested" and not (tells or reading.asks or reading.asks_price):
             return self._decide([self.say("not_interested")], greets=False)
@@ -155,7 +171,8 @@ class _Talk:
             return self._decide([] if strayed else [self.say("off_topic", business=self._business())])
         if reading.intent in {"cancel", "reschedule"}:
             return self._decide([self.say("human", back=self._back())], handoff=reading.intent)
-        if reading.intent in {"wants_meeting", "choose_slot"} and not reading.asks_price:
+        presents = self._pending() in PRESENTING and self._answers_us()  # "nice to meet you" arranges nothing
+        if reading.intent in {"wants_meeting", "choose_slot"} and not reading.asks_price and not presents:
             key = "human_again" if self._offered_people() else "meeting"
             return self._decide([self.say(key, back=self._back())], handoff="wants_meeting")
         if reading.intent == "thanks" and not (reading.asks or tells or self.context.is_first_reply):

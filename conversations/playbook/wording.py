@@ -4,6 +4,7 @@ back on where an org has written none. `{braces}` are filled by `say`.
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from conversations.playbook import tones
 from conversations.ports import Context
@@ -431,3 +432,11 @@ def disclosure(context: Context, language: str) -> str:
 def questions(language: str, about: str) -> Sequence[str]:
     """Our own questions for a stage or "fact:<key>", in order."""
     return QUESTIONS.get(language, QUESTIONS["pt-br"]).get(about, ())
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def fixed(language: str) -> tuple[str, ...]:
+    """Everything `say` says in a language as it stands, without braces; of Portuguese where there is no such language."""
+    spoken = language if language in SAY else "pt-br"
+    said = [SAY[spoken], *(tone[spoken] for tone in tones.TONES.values() if spoken in tone)]
+    return tuple(way for ways_of in said for ways in ways_of.values() for way in ways if "{" not in way)

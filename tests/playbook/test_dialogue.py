@@ -13,6 +13,7 @@ from conversations.ports import (
     Asked,
     Context,
     Decision,
+    FactFound,
     Known,
     KnownAnswer,
     Line,
@@ -220,6 +221,28 @@ def test_two_words_before_anything_was_said_are_no_wish_to_leave() -> None:
         assert decision.asks is not None
 
 
+def test_a_statement_that_counts_is_not_counted_again_in_other_words() -> None:
+    question = "E o que mais incomoda?"
+    known = Known(
+        answers=(KnownAnswer(1, "problem", "os pedidos somem no meio das conversas"),),
+        asked=(Asked("problem", question),),
+    )
+    said = "os pedidos somem nas conversas"
+    again = brain.read(context(("ai", question), ("lead", said), known=known))
+    assert [find for find in again.finds if isinstance(find, AnswerFound)] == []
+    first = brain.read(context(("ai", question), ("lead", said), known=replace(known, answers=())))
+    assert [find.stage for find in first.finds if isinstance(find, AnswerFound)] == ["problem"]
+
+
+def test_who_asks_for_no_more_messages_with_the_first_words_is_left_alone() -> None:
+    for text, language in (
+        ("sem msg por favor, não quero", "pt-br"),
+        ("take my number off your list", "en"),
+        ("sáquenme de la lista", "es"),
+    ):
+        assert brain.decide(context(("lead", text), language=language, is_first_reply=True)).wish is Wish.OPT_OUT
+
+
 def test_a_price_that_may_be_told_is_told_and_else_an_honest_reason() -> None:
     talk = context(("lead", "quanto custa?"), is_first_reply=True)
     priced = brain.decide(replace(talk, offers=(Offer(1, "Básico", "", "R$ 90 / mês", "até 2 pessoas"),)))
@@ -237,3 +260,35 @@ def test_who_was_handed_over_is_still_answered_but_asked_nothing() -> None:
     assert (asked.bubbles, asked.asks) == (("A entrega leva 2 dias.",), None)
     thanked = brain.decide(context(told, ("lead", "combinado, fico no aguardo")))
     assert (len(thanked.bubbles), thanked.asks) == (1, None)
+
+
+def test_an_answer_in_the_words_of_leaving_is_not_asked_about() -> None:
+    asked = Asked("implication", "E o que isso acaba custando?")
+    found = (AnswerFound("implication", 2, "o povo compra no vizinho e nunca retorna"),)
+    told = context(
+        ("ai", asked.text), ("lead", "o povo compra no vizinho e nunca retorna"), known=Known(asked=(asked,))
+    )
+    decision = dialogue.reply(told, reading(opt_out=None, finds=found))
+    assert decision.wish is None
+    assert decision.asks is not None
+    angry = context(("ai", asked.text), ("lead", "me custa paciência, parem com isso"), known=Known(asked=(asked,)))
+    assert dialogue.reply(angry, reading(opt_out=None, finds=found)).wish is Wish.DOUBTFUL_OPT_OUT
+
+
+def test_a_no_to_shall_we_stop_goes_on_whatever_else_it_sounds_like() -> None:
+    asked = Asked("confirm:opt_out", "Você prefere não receber mais mensagens nossas?")
+    told = context(("ai", asked.text), ("lead", "não, pode continuar"), known=Known(asked=(asked,)))
+    decision = dialogue.reply(told, reading("not_interested", says_yes=False))
+    assert decision.asks is not None
+    assert decision.wish is None
+
+
+def test_who_says_their_name_arranges_no_meeting() -> None:
+    asked = Asked("fact:name", "What should I call you?")
+    told = context(
+        ("ai", asked.text), ("lead", "I'm Ada, nice to meet you"), language="en", known=Known(asked=(asked,))
+    )
+    named = (FactFound("name", "Ada", 2, "Ada"),)
+    decision = dialogue.reply(told, reading("wants_meeting", language="en", finds=named))
+    assert not decision.handoff
+    assert decision.asks is not None
