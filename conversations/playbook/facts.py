@@ -88,6 +88,8 @@ def _revise(found: dict[str, Fact], text: str, reading: spans.Reading) -> None:
             continue
         if key in spans.ENOUGH and (span := reading.best(key, spans.ENOUGH[key])) is not None:
             quote = text[span.start : span.end]
+            if key == "budget" and purchase.counts_things(level(text)[span.end :]):
+                continue
             found[key] = Fact(key, quote, span.start, span.end, quote, round(span.likely, 2))
 
 

@@ -239,7 +239,7 @@ def budgets(text: str, *, is_asked: bool, price_asked: bool) -> Iterator[Place]:
             continue
         if number.is_doubtful and not money:
             continue
-        if (counted := COUNTED.match(after)) and not OF_MONEY.fullmatch(counted.group(1)):
+        if counts_things(after):
             continue
         per = PER.match(after)
         cue = BUDGET_CUES.search(before[-40:]) or BUDGET_CUES.search(after[:26])
@@ -285,6 +285,12 @@ def budgets(text: str, *, is_asked: bool, price_asked: bool) -> Iterator[Place]:
                 yield word.start(), word.end(), 0.5
 
 
+def counts_things(after: str) -> bool:
+    """Whether the words after a number say that it counts something other than money. `after` is levelled."""
+    counted = COUNTED.match(after)
+    return counted is not None and not OF_MONEY.fullmatch(counted.group(1))
+
+
 COUNTED = re.compile(r"\s+([a-z]{4,}(?:s|es))\b")  # "12 mil seguidores": how many, not how much
 OF_MONEY = re.compile(
     r"reais|contos|pesos|pesitos|euros|dolares|dollars|bucks|soles|mangos|pilas|quetzales|bolivianos|guaranies|libras|pounds|mensais|mensuales|anuais|anuales|"
@@ -308,6 +314,8 @@ def _money_span(plain: str, start: int, end: int, priced: set[tuple[int, int]]) 
         end += tail.end()
     head = RANGE.search(plain[:start])
     start = head.start() if head else start
+    while plain[end - 1] == " ":
+        end -= 1
     while plain[start] == " ":
         start += 1
     return start, end

@@ -70,6 +70,44 @@ def test_it_invents_no_name_team_or_budget(text: str, question: str) -> None:
     assert not {"name", "team_size", "budget", "phone", "email"} & found(text, question).keys()
 
 
+@pytest.mark.parametrize(
+    ("text", "question", "replaced"),
+    [
+        ("às vezes anoto num bloquinho também", "E o que mais incomoda?", False),
+        ("na verdade agora usamos o Trello", "E o que mais incomoda?", True),
+        ("no caderno mesmo", "Onde vocês registram os pedidos?", True),
+    ],
+)
+def test_a_passing_word_does_not_replace_what_is_known(text: str, question: str, replaced: bool) -> None:
+    told = {fact.key for fact in facts.find(text, question=question, known={"current_tool": "Bling"})}
+    assert ("current_tool" in told) is replaced
+
+
+def test_a_household_word_does_not_make_a_business_a_household() -> None:
+    text = "queria ver o movimento da minha casa, à noite"
+    assert "person_type" not in {fact.key for fact in facts.find(text, known={"person_type": "PJ"})}
+    assert {fact.key: fact.value for fact in facts.find(text)}["person_type"] == "PF"
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "expected"),
+    [
+        ("somos quatro", "Quantas pessoas atendem na barbearia?", {"segment": "barbearia", "team_size": 4}),
+        ("sou a Ivone do financeiro", "Com quem eu falo?", {"name": "Ivone", "role": "financeiro"}),
+        ("sou zeladora, Marlene", "Você mora aí?", {"name": "Marlene"}),
+        ("Rui. Seria pra ontem", "Seu nome e o prazo?", {"timeline": "Seria pra ontem"}),
+        ("até 70 por aluno", "Quanto pode investir?", {"budget": "até 70"}),
+    ],
+)
+def test_it_reads_the_question_with_the_answer(text: str, question: str, expected: dict[str, Any]) -> None:
+    given_facts = found(text, question)
+    assert {key: given_facts.get(key) for key in expected} == expected
+
+
+def test_a_number_of_things_is_no_money() -> None:
+    assert "budget" not in found("tenho 8 mil seguidores", "E quanto poderia investir?")
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.text(max_size=120), st.sampled_from(["", "Qual seu nome?", "Qual a verba?", "Para quando?", "How many of you?"])

@@ -40,6 +40,42 @@ def test_a_meeting_with_somebody_is_a_meeting() -> None:
     assert found.wants_human is not True
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cadê a Zuleica?",
+        "o seu Onofre está aí?",
+        "queria falar com a Priscila, ela já me conhece",
+        "¿está don Eusebio?",
+        "páseme con Ximena por favor",
+        "is Beth around?",
+        "could I talk to Mr. Hobbs",
+    ],
+)
+def test_asking_for_somebody_by_name_is_asking_for_a_person(text: str) -> None:
+    assert understand(text).wants_human is True
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a Zuleica está de férias",
+        "o Onofre cuida do estoque",
+        "não quero falar com a Priscila hoje",
+        "Beth is our bookkeeper",
+    ],
+)
+def test_speaking_of_somebody_is_not(text: str) -> None:
+    assert understand(text, question="Quem cuida disso?").wants_human is not True
+
+
+@pytest.mark.parametrize("text", ["alguém aí?", "oi, tem alguém aí?", "¿hay alguien?", "hello, anybody there?"])
+def test_first_words_that_look_for_an_ear_are_a_greeting(text: str) -> None:
+    found = understand(text)
+    assert found.intent is Intent.GREETING
+    assert (found.opt_out, found.wants_human) == (False, False)
+
+
 @pytest.mark.parametrize("text", ["oi", "bom dia!", "hola, buenas tardes", "hi there", "opa, tudo certo?"])
 def test_a_greeting_raises_no_doubt(text: str) -> None:
     found = understand(text)
