@@ -109,7 +109,7 @@ class SectionForm(forms.Form):
         self.build(version)
         for name, label in LABELS.items():
             if name in self.fields:
-                self.fields[name].label = label
+                self.fields[name].label = label  # type: ignore[assignment]  # a lazy text, as Django takes it
         if not may_change:
             for field in self.fields.values():
                 field.disabled = True
