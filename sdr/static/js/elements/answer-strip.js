@@ -1,16 +1,17 @@
-// <answer-strip> in the reply's form: which message is answered. A message's .bubble__answer link fills it; Alt+Q takes the lead's newest message, then the one before; Esc lets go.
+// <answer-strip> in the reply's form: which message is answered. A message's .bubble__answer link fills it; the button [data-answers] takes the lead's newest message, then the one before; Esc lets go.
 class AnswerStrip extends HTMLElement {
   connectedCallback() {
     document.addEventListener("click", this.#press)
-    document.addEventListener("keydown", this.#key)
     this.closest("form").addEventListener("keydown", this.#escape)
+    this.#button.hidden = false
+    this.#button.addEventListener("click", this.#before)
   }
 
   disconnectedCallback() {
     document.removeEventListener("click", this.#press)
-    document.removeEventListener("keydown", this.#key)
   }
 
+  get #button() { return this.closest("form").querySelector("[data-answers]") }
   get #input() { return this.querySelector("input[name=quoted]") }
 
   #press = (event) => {
@@ -25,14 +26,11 @@ class AnswerStrip extends HTMLElement {
     this.#take(link.closest(".bubble"))
   }
 
-  #key = (event) => {
-    if (!event.altKey || event.ctrlKey || event.metaKey || event.code !== "KeyQ" || event.defaultPrevented) return
+  #before = () => {
     const theirs = [...document.querySelectorAll(".bubble:not(.bubble--own)")].filter((one) => one.querySelector(".bubble__answer"))
     const at = theirs.findIndex((one) => one.id === `message-${this.#input.value}`)
     const next = at > 0 ? theirs[at - 1] : theirs.at(-1)
-    if (!next) return
-    event.preventDefault()
-    this.#take(next)
+    if (next) this.#take(next)
   }
 
   #escape = (event) => {
