@@ -24,6 +24,7 @@ from conversations.models.conversation import ConversationQuerySet
 from orgs.models import Membership, Person
 
 PER_PAGE = 25
+BESIDE = 10  # of a page that opens a conversation: the list asks for the rest by itself
 COUNTED = 999  # more are "999+"
 QUERY_CHARS = 80
 MORE_THAN_IDS = 10**13  # 100 of it is still exact in a browser
@@ -146,7 +147,12 @@ def search(wanted: Wanted) -> list[int] | None:
 
 
 def page(
-    wanted: Wanted, member: Membership, *, found: list[int] | None = None, before: tuple[int, int] | None = None
+    wanted: Wanted,
+    member: Membership,
+    *,
+    found: list[int] | None = None,
+    before: tuple[int, int] | None = None,
+    size: int = PER_PAGE,
 ) -> tuple[list[Conversation], str]:
     """A page of the list as the member may see it, and where the next one begins ("" after the last). One query.
 
@@ -164,9 +170,9 @@ def page(
             unread_by_me=RawSQL(UNREAD, [member.created_at, me, UNREAD_COUNTED + 1]),  # noqa: S611  # ours
         )
     )
-    rows = list(ordered(among.filter(tab(wanted.show, wanted, me)), wanted.sort, before)[: PER_PAGE + 1])
-    shown = rows[:PER_PAGE]
-    return shown, place_of(shown[-1], wanted.sort) if len(rows) > PER_PAGE else ""
+    rows = list(ordered(among.filter(tab(wanted.show, wanted, me)), wanted.sort, before)[: size + 1])
+    shown = rows[:size]
+    return shown, place_of(shown[-1], wanted.sort) if len(rows) > size else ""
 
 
 def around(wanted: Wanted, member: Membership, *, found: list[int] | None = None) -> Around:

@@ -38,7 +38,7 @@ from orgs.access import require_role
 from orgs.http import OrgRequest
 from orgs.models import Person, Role
 
-MESSAGES_PER_PAGE = 60
+MESSAGES_PER_PAGE = 40
 QUOTE_CHARS = 120
 MAP = "https://www.openstreetmap.org/"  # opened only by who presses the link
 MICROPHONE = "microphone=(self)"  # the page with the composer may record

@@ -134,7 +134,8 @@ def column_of(request: OrgRequest, *, selected: int | None = None, is_beside: bo
     wanted = Wanted.read(request.GET)
     before = None if is_beside else listing.place(request.GET.get("before", ""))
     found = listing.search(wanted)
-    shown, older = listing.page(wanted, request.membership, found=found, before=before)
+    size = listing.BESIDE if is_beside else listing.PER_PAGE
+    shown, older = listing.page(wanted, request.membership, found=found, before=before, size=size)
     around = listing.around(wanted, request.membership, found=found)
     rows = rows_of(shown, me, sort=wanted.sort, selected=selected)
     return Inbox(

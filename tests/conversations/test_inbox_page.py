@@ -182,3 +182,15 @@ def test_reading_marks_read_for_those_who_work_here_only(
     assert the_conversation().unread == 1
     sign_in(beto).get(address)
     assert the_conversation().unread == 0
+
+
+def test_beside_an_open_conversation_the_first_rows_are_enough(number: Number, sign_in: SignIn, beto: Person) -> None:
+    make_many(number, 30)
+    client = sign_in(beto)
+    html = page(client, f"{Conversation.objects.latest('pk').pk}/")
+    column = html.split('id="desk-list"')[1].split('id="desk-thread"')[0]
+    assert len(names_in(column)) == listing.BESIDE
+    asked = re.search(r'data-refresh="([^"]+)"', column)
+    assert asked is not None
+    whole = client.get(asked[1].replace("&amp;", "&"), headers={"HX-Request": "true"})  # by itself, at once
+    assert len(names_in(whole.content.decode())) == listing.PER_PAGE

@@ -186,8 +186,13 @@ class LiveList extends HTMLElement {
     }, SEARCH_MS)
   }
 
-  // The row of the conversation that is open now.
+  // A further page may bring rows that a refresh has brought before: the first of each stays. And the row of what is open now.
   #mark = () => {
+    const known = new Set()
+    for (const item of this.querySelectorAll("#inbox-rows > .inbox__item")) {
+      if (known.has(item.id)) item.remove()
+      known.add(item.id)
+    }
     const open = document.getElementById("desk-thread")?.dataset.conversation
     for (const row of this.querySelectorAll(".inbox__row")) {
       if (open && row.id === `conversation-${open}-row`) {
