@@ -35,6 +35,11 @@ OFF_TOPIC_ANSWERS = 2  # who strays further is not answered any more
 PLAIN_ACKS_LEFT_OUT = 3  # one of so many
 CONFIRM_OPT_OUT, CONFIRM_HUMAN, SATISFACTION = "confirm:opt_out", "confirm:human", "satisfaction"
 FACTS_ASKED = ("fact:name", "fact:company", "fact:timeline", "fact:decision_maker", "fact:budget")
+UNKNOWN_IN_FULL = 2  # times in sight; then a word will do
+ASKS_WHY = re.compile(
+    r"\b(?:por ?que (?:voces? |vcs? |ce )?(?:quer(?:em)? saber|pergunt\w+)|pra que (?:quer(?:em)? saber|pergunt\w+)|why (?:do|are) you ask\w*|"
+    r"why do you (?:want|need) to know|por que (?:lo )?pregunt\w+|para que (?:quieren?|quieres) saber)\b"
+)
 PRESENTING = frozenset({"fact:name", "fact:company"})
 FACT_AFTER_ANSWERS = 2  # a question about the person may come between, once they have told this much
 OF_BUSINESSES = frozenset({"fact:company"})  # never asked of a private person
@@ -245,14 +250,22 @@ class _Talk:
             return self.say("price_team", back=self._back()), (), "unknown_answer"
         if reading.wants_to_know_more:
             return self._pitch(), (), ""
+        if reading.asks and self._is_asked_why():
+            return self.say("why_ask"), (), ""
         if reading.asks:
-            return self.say("unknown"), (), "unknown_answer"
+            again = self._has_said("unknown", "unknown_too") >= UNKNOWN_IN_FULL
+            return self.say("unknown_too" if again else "unknown"), (), "unknown_answer"
         if reading.intent == "objection":
             own = (
                 reading.objection if self._speaks_as_written() and reading.objection not in " ".join(self.said) else ""
             )
             return own or self.say("objection"), (), ""
         return self._acknowledged(), (), ""
+
+    def _is_asked_why(self) -> bool:
+        """Whether the lead wants to know what our question is for."""
+        lines, _ = newest(self.context.lines)
+        return any(ASKS_WHY.search(fold(line.text)) for line in lines)
 
     def _pitch(self) -> str:
         """What the business is, in its own words where the lead reads them; once."""
@@ -283,7 +296,8 @@ class _Talk:
         stages = [find.stage for find in reading.finds if isinstance(find, AnswerFound)]
         pending = self._pending()
         about = pending if pending in stages else next((stage for stage in stages if stage in ACKS), "")
-        if about in ACKS:
+        is_ahead = about == "need_payoff" and pending in {"problem", "implication"}  # glad of trouble: not that
+        if about in ACKS and not is_ahead:
             return self.say(ACKS[about])
         if reading.intent == "greeting" or wording.pick(self.seed, PLAIN_ACKS_LEFT_OUT) == 0:
             return ""

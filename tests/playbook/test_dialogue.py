@@ -292,3 +292,38 @@ def test_who_says_their_name_arranges_no_meeting() -> None:
     decision = dialogue.reply(told, reading("wants_meeting", language="en", finds=named))
     assert not decision.handoff
     assert decision.asks is not None
+
+
+def test_who_asks_back_each_time_is_not_told_the_same_each_time() -> None:
+    lines: list[tuple[str, str]] = []
+    told: list[str] = []
+    for turn in range(6):
+        lines.append(("lead", f"são {turn} mesas, e isso imprime em braile?"))
+        decision = dialogue.reply(context(*lines), reading("question", asks=True))
+        told.append(decision.bubbles[0])
+        lines.append(("ai", decision.bubbles[0]))
+    assert len(set(told)) == len(told)
+    assert all(len(words) < len(told[0]) for words in told[2:])
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("pt-br", "são 3, por que vocês perguntam?"),
+        ("es", "tres, ¿por qué pregunta?"),
+        ("en", "three of us, why do you ask?"),
+    ],
+)
+def test_it_says_what_a_question_is_for(language: str, words: str) -> None:
+    asked = context(("ai", "?"), ("lead", words), language=language)
+    decision = dialogue.reply(asked, reading("question", language=language, asks=True))
+    assert decision.bubbles[0] in wording.SAY[language]["why_ask"]
+    assert not decision.handoff
+
+
+def test_it_is_not_glad_of_trouble() -> None:
+    asked = Asked("problem", "O que mais atrapalha?")
+    text = "o caminhão passa antes da ordenha"
+    told = context(("ai", asked.text), ("lead", text), known=Known(asked=(asked,)))
+    decision = dialogue.reply(told, reading(finds=(AnswerFound("need_payoff", 2, text),)))
+    assert not any(way in decision.bubbles[0] for way in wording.SAY["pt-br"]["ack_payoff"])
