@@ -16,6 +16,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+WHITENOISE_AUTOREFRESH = True  # or each test's client looks through all static files first, where there are any
 METRICS_TOKEN = "test-metrics-token"
 HEALTH_TOKEN = "test-health-token"
 DATABASES["default"]["NAME"] = os.environ.get("TEST_DATABASE", "sdr_test")

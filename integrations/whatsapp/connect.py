@@ -8,7 +8,6 @@ accepted for 45 minutes more (contracts/evolution.md 2, 3.1, 3.4).
 
 import json
 import secrets
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
@@ -267,7 +266,7 @@ def prepare(number: Number) -> Steps[Pairing | None]:
     if found and found[0].token in {"", number.provider_key}:
         if not (yield from is_webhook_ours(number)):
             yield from set_webhook(number)
-        return (yield begin_pairing(number))
+        return (yield from begin_pairing(number))
     if not number.is_ours:
         raise EvolutionError("instance_missing", permanent=True)
     if found:
@@ -282,7 +281,7 @@ def prepare(number: Number) -> Steps[Pairing | None]:
         if error.problem != "name_in_use":
             raise
         if any(row.token == number.provider_key for row in (yield partial(server.instances, number.instance))):
-            return (yield begin_pairing(number))  # another shift was quicker
+            return (yield from begin_pairing(number))  # another shift was quicker
         rename(number)
         return Pairing()
     if not Number.objects.filter(pk=number.pk, instance=number.instance, removed_at=None).exists():
@@ -291,14 +290,15 @@ def prepare(number: Number) -> Steps[Pairing | None]:
     return pairing
 
 
-def begin_pairing(number: Number) -> Callable[[], Pairing]:
-    return partial(client_of(number).connect, number.instance, number=number.phone)
+def begin_pairing(number: Number) -> Steps[Pairing]:
+    pairing: Pairing = yield partial(client_of(number).connect, number.instance, number=number.phone)
+    return pairing
 
 
 def ask_code(number: Number) -> Steps[Pairing | None]:
     """The code of an instance that was prepared; one that is gone by now is prepared anew. Raises PortError."""
     try:
-        return (yield begin_pairing(number))
+        return (yield from begin_pairing(number))
     except EvolutionError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise

@@ -72,10 +72,10 @@ def index(request: OrgRequest) -> HttpResponse:
     beginning = Func(F("body"), Value(1), Value(LOOKED_AT), function="substring", output_field=BinaryField())
     newest = waiting.defer("body", "headers").annotate(beginning=beginning).order_by("-received_at", "-pk")[:SHOWN]
     names = dict(Number.objects.filter(removed_at=None).values_list("pk", "name"))
-    rows = [
-        Row(one, what_is(bytes(one.beginning)), names.get(one.number_id, ""), HINTS.get(one.reason, ""))
-        for one in newest
-    ]
+    rows = []
+    for one in newest:
+        what = what_is(bytes(one.beginning))  # type: ignore[attr-defined]  # as annotated
+        rows.append(Row(one, what, names.get(one.number_id, ""), HINTS.get(one.reason, "")))
     context = {
         "rows": rows,
         "total": waiting.count(),

@@ -78,7 +78,7 @@ class World:
         return list(self.evolution.evolution.instances)
 
 
-def until(true: Any, *, seconds: float = 5.0) -> None:
+def until(true: Any, *, seconds: float = 25.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it never came to that"
