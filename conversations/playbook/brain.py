@@ -28,6 +28,10 @@ INSULTS = re.compile(
     r"(?:atendimento|servico|servicio|empresa|robo|bot) (?:\w+ )?(?:lixo|basura|horrivel|pessimo)|(?:pesim|pessim)\w+ (?:servicio|servico|"
     r"atendimento|atencion)|(?:worst|terrible|awful) (?:service|company)|que lixo|una basura|(?:total|utter) rubbish)\b"
 )
+AIMED_AT_US = re.compile(
+    r"\b(?:you(?:'re| are| guys| people| lot)?|(?:voces|vcs|vc|voce)(?: sao| e| eh)?|ustedes(?: son)?|son un[oa]?s?|seus?|bando de|bunch of)\b"
+    r"[^.!?\n]{0,24}$"
+)
 DISMISSALS = re.compile(
     r"\b(?:nao enche|nao me enche|me erra|vai (?:se|pro|a|tomar)\b|some daqui|que saco|me poupe|que pesad[oa]s?|vayanse|largate|"
     r"vete al?|al diablo|get lost|go away|go to hell|screw you|piss off|leave me be|(?:you|voces|vcs|ustedes) (?:people )?(?:again|de novo|otra vez)|"
@@ -167,7 +171,7 @@ def _asks_price(folded: str, intent: str) -> bool:
 
 def _is_hostile(folded: str, finds: Iterable[Found]) -> bool:
     """Rude to us; who is angry about what we asked for tells something."""
-    if DISMISSALS.search(folded):
+    if DISMISSALS.search(folded) or any(AIMED_AT_US.search(folded[: one.start()]) for one in INSULTS.finditer(folded)):
         return True
     return bool(INSULTS.search(folded)) and not any(isinstance(find, AnswerFound) for find in finds)
 
