@@ -4,6 +4,7 @@ A variable nobody can fill stays as it stands, {{company}}, and what holds one i
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -56,7 +57,7 @@ def values_for(conversation: Conversation, person: Person) -> dict[str, str]:
     return {key: value for key, value in values.items() if value}
 
 
-def filled(text: str, values: dict[str, str]) -> Filled:
+def filled(text: str, values: Mapping[str, str]) -> Filled:
     """Put the values in. A value is never looked at for variables itself."""
     missing = tuple(dict.fromkeys(name for name in VARIABLE.findall(text) if name not in values))
     return Filled(VARIABLE.sub(lambda found: values.get(found[1], found[0]), text), missing)

@@ -103,7 +103,7 @@ class NoteForm(forms.Form):
     key = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, auto_id="note_%s", **options)
+        super().__init__(*args, **({"auto_id": "note_%s"} | options))  # beside the reply's form
         self.fields["key"].initial = uuid4
 
     def clean_text(self) -> str:

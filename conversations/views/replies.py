@@ -29,11 +29,10 @@ def create(request: OrgRequest, pk: int) -> HttpResponseBase:
     conversation = get_conversation(request, pk)
     values = canned.values_for(conversation, request.user) if "{{" in request.POST.get("text", "") else {}
     form = ReplyForm(request.POST, request.FILES, values=values, keeps_file=thread.is_htmx(request))
-    if form.is_valid():
-        form = send(request, conversation, form)
-        if form is None and not thread.is_htmx(request):
-            return redirect("conversations:conversation", slug=request.org.slug, pk=pk)
-    return answered(request, pk, form=form, write="reply", status=422 if form is not None else 200)
+    refused = send(request, conversation, form) if form.is_valid() else form
+    if refused is None and not thread.is_htmx(request):
+        return redirect("conversations:conversation", slug=request.org.slug, pk=pk)
+    return answered(request, pk, form=refused, write="reply", status=200 if refused is None else 422)
 
 
 def send(request: OrgRequest, conversation: Conversation, form: ReplyForm) -> ReplyForm | None:

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from conversations import intake, notes, replies, transcript
+from conversations import intake, notes, replies, settings_of, transcript
 from conversations.models import Contact, Conversation, Mention, Note, Number
 from orgs.models import Membership, Org, Person, Role
 from tests import fakes
@@ -43,7 +43,7 @@ def test_a_note_is_kept_and_nothing_else_happens(
     send(talk)
     assert [text for _, text in fakes.phone.sent] == ["ok"]
     assert [text for _, text in ours()] == ["ok"]
-    context = transcript.context(the_conversation(), talk.contact, intake.settings_of.number(talk.number))
+    context = transcript.context(the_conversation(), talk.contact, settings_of.number(talk.number))
     assert [line.text for line in context.lines] == ["Quanto custa?", "ok"]
 
 
