@@ -231,7 +231,7 @@ def ordered(found: ConversationQuerySet, sort: str, before: tuple[int, int] | No
             if before is None:
                 return found
             score, pk = before
-            return found.filter(
+            return found.filter(qualification__score__lte=score).filter(  # the bound by which an index is entered
                 Q(qualification__score__lt=score) | Q(qualification__score=score, qualification__conversation_id__lt=pk)
             )
         case "newest":
@@ -242,12 +242,14 @@ def ordered(found: ConversationQuerySet, sort: str, before: tuple[int, int] | No
             if before is None:
                 return found
             at = EPOCH + before[0] * MICROSECOND
+            found = found.filter(needs_person_since__gte=at)
             return found.filter(Q(needs_person_since__gt=at) | Q(needs_person_since=at, pk__gt=before[1]))
         case _:
             found = found.order_by("-last_message_at", "-pk")
             if before is None:
                 return found
             at = EPOCH + before[0] * MICROSECOND
+            found = found.filter(last_message_at__lte=at)
             return found.filter(Q(last_message_at__lt=at) | Q(last_message_at=at, pk__lt=before[1]))
 
 
