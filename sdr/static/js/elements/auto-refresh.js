@@ -9,6 +9,7 @@ const CALM_SECONDS = 30 // while the stream is open
 
 class AutoRefresh extends HTMLElement {
   #timer
+  #asker // whose answer is being swapped in
   #left // the menu because of which something was left as it was
 
   connectedCallback() {
@@ -47,7 +48,7 @@ class AutoRefresh extends HTMLElement {
 
   #leave = (event) => {
     const menu = event.detail.target?.querySelector?.("details[open]")
-    if (!menu || menu.contains(event.detail.requestConfig?.elt)) return
+    if (!menu || event.detail.target.contains(this.#asker)) return
     event.detail.shouldSwap = false
     this.#left = menu
   }
@@ -61,6 +62,7 @@ class AutoRefresh extends HTMLElement {
 
   #guard = (event) => {
     const { xhr, requestConfig } = event.detail
+    this.#asker = requestConfig?.elt
     if (!xhr.responseURL || !requestConfig) return
     const asked = new URL(requestConfig.path, location.href)
     if (new URL(xhr.responseURL).pathname === asked.pathname) return
