@@ -37,7 +37,7 @@ class Channel(models.TextChoices):
 
 
 KINDS_TO_CHOOSE = tuple(kind for kind in NotificationKind if kind != NotificationKind.DIGEST)
-USUAL_CHANNELS = {kind: frozenset(Channel) for kind in KINDS_TO_CHOOSE}
+USUAL_CHANNELS: dict[str, frozenset[str]] = {kind.value: frozenset(Channel.values) for kind in KINDS_TO_CHOOSE}
 
 
 class NotificationSettings(models.Model):
@@ -66,7 +66,7 @@ class NotificationSettings(models.Model):
         if self.is_muted:
             return frozenset()
         if kind not in self.channels:
-            return frozenset(channel.value for channel in USUAL_CHANNELS.get(NotificationKind(kind), frozenset()))
+            return USUAL_CHANNELS.get(kind, frozenset())
         return frozenset(self.channels[kind]) & frozenset(Channel.values)
 
     def zone(self) -> ZoneInfo:
