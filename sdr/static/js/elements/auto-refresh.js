@@ -9,7 +9,6 @@ const CALM_SECONDS = 30 // while the stream is open
 
 class AutoRefresh extends HTMLElement {
   #timer
-  #asker // whose answer is being swapped in
   #left // the menu because of which something was left as it was
 
   connectedCallback() {
@@ -21,6 +20,7 @@ class AutoRefresh extends HTMLElement {
     document.addEventListener("visibilitychange", this.#ask)
     document.addEventListener("htmx:beforeSwap", this.#guard)
     document.addEventListener("htmx:oobBeforeSwap", this.#leave)
+    document.addEventListener("htmx:beforeRequest", this.#pressed)
     document.addEventListener("toggle", this.#closed, true)
   }
 
@@ -31,6 +31,7 @@ class AutoRefresh extends HTMLElement {
     document.removeEventListener("visibilitychange", this.#ask)
     document.removeEventListener("htmx:beforeSwap", this.#guard)
     document.removeEventListener("htmx:oobBeforeSwap", this.#leave)
+    document.removeEventListener("htmx:beforeRequest", this.#pressed)
     document.removeEventListener("toggle", this.#closed, true)
   }
 
@@ -48,9 +49,15 @@ class AutoRefresh extends HTMLElement {
 
   #leave = (event) => {
     const menu = event.detail.target?.querySelector?.("details[open]")
-    if (!menu || event.detail.target.contains(this.#asker)) return
+    if (!menu) return
     event.detail.shouldSwap = false
     this.#left = menu
+  }
+
+  // Who presses something in a menu has done with it.
+  #pressed = (event) => {
+    const menu = event.detail.elt.closest?.(".thread__top details[open]")
+    if (menu) menu.open = false
   }
 
   #closed = (event) => {
@@ -62,7 +69,6 @@ class AutoRefresh extends HTMLElement {
 
   #guard = (event) => {
     const { xhr, requestConfig } = event.detail
-    this.#asker = requestConfig?.elt
     if (!xhr.responseURL || !requestConfig) return
     const asked = new URL(requestConfig.path, location.href)
     if (new URL(xhr.responseURL).pathname === asked.pathname) return
