@@ -13,6 +13,7 @@ from conversations.guards import Grounds, ToolResult, Violation
 from conversations.playbook import wording
 from conversations.playbook.dialogue import in_words
 from conversations.playbook.injection import sift
+from conversations.playbook.money import level
 from conversations.ports import Context, Decision, GuardNote, Wish
 
 HANDED_OFF = "guarded"  # why a person must look
@@ -23,11 +24,14 @@ LANGUAGES = {"pt-br": "pt-BR", "en": "en", "es": "es"}
 def violations(context: Context, decision: Decision) -> list[Violation]:
     """What keeps the bubbles of a decision from leaving, taken together; empty when they may. Pure, milliseconds.
 
-    What the org has written to be said word for word is its own to answer for, and not judged.
+    What the org has written to be said word for word is its own to answer for, and not judged, unless it has something
+    in it that the org forbids.
     """
     drafted = "\n".join(decision.bubbles)
+    forbidden = [named for topic in context.persona.forbidden if (named := level(topic).strip())]
     for own in sorted(_own_words(context, decision), key=len, reverse=True):
-        drafted = drafted.replace(own, " ")
+        if not any(named in level(own) for named in forbidden):
+            drafted = drafted.replace(own, " ")
     return guards.check(drafted, grounds(context, decision)) if drafted.strip() else []
 
 
