@@ -25,21 +25,20 @@ KIND = "reassign"
 
 
 def give_away(conversation: Conversation, *, tried: Sequence[int] = ()) -> Membership | None:
-    """Assign the (locked) conversation to whose turn it is, unless it is somebody's already.
+    """Assign the (locked) conversation to whose turn it is, unless it is somebody's already who may answer.
 
     In: `tried`, ids of people who had it and did nothing: somebody else gets it. Out: the new assignee; None when leads
     are not given away, or nobody is left. In a transaction that locks no other conversation afterwards.
     """
-    if conversation.assignee_id is not None and not tried:
+    members = members_who_answer()
+    if not tried and any(member.person_id == conversation.assignee_id for member in members):
         return None
     rules = Assignment.objects.select_for_update().filter(pk=1, is_on=True).first()
     if rules is None:
         return None
     people = people_for(conversation, rules)
     candidates = [
-        member
-        for member in members_who_answer()
-        if member.person_id not in tried and (not people or member.person_id in people)
+        member for member in members if member.person_id not in tried and (not people or member.person_id in people)
     ]
     if not candidates:
         return None

@@ -424,6 +424,8 @@ def absorb(ours: Conversation, theirs: Conversation) -> None:
     if theirs.owner == Conversation.Owner.PERSON and ours.owner != Conversation.Owner.PERSON:
         ours.owner, ours.owner_person_id = theirs.owner, theirs.owner_person_id
         ours.epoch += 1
+    if ours.assignee_id is None:
+        ours.assignee_id, ours.assigned_at = theirs.assignee_id, theirs.assigned_at
     ours.unread += theirs.unread
     ours.last_message_at = max(ours.last_message_at, theirs.last_message_at)
     ours.first_lead_at = min(filter(None, (ours.first_lead_at, theirs.first_lead_at)), default=None)

@@ -114,6 +114,19 @@ def test_who_left_or_was_demoted_is_passed_over(number: Number, ana: Person, bet
     assert {hand_off(lead(number, n)).assignee_id for n in range(3)} == {davi.pk}
     Membership.objects.filter(person=davi).delete()
     assert hand_off(lead(number, 9)).assignee_id is None
+    switch_on(rules=[])
+    Conversation.objects.update(needs_person_since=None)
+    orphan = Conversation.objects.filter(assignee_id=davi.pk).first()
+    assert orphan is not None
+    assert hand_off(orphan).assignee_id == ana.pk  # nobody answers for who is gone
+
+
+def test_a_lead_stays_whose_it_is_when_two_contacts_become_one(number: Number, beto: Person) -> None:
+    keep, other = lead(number), lead(number, 2)
+    Conversation.objects.filter(pk=other.pk).update(assignee_id=beto.pk, assigned_at=timezone.now())
+    with transaction.atomic():
+        intake.merge(keep.contact, other.contact)
+    assert Conversation.objects.get().assignee_id == beto.pk
 
 
 # --- Silence --------------------------------------------------------------------------------------------------------
