@@ -79,6 +79,9 @@ def own_words(version: AgentVersion) -> Iterator[tuple[str, str]]:
     for asked in version.questions.values():
         yield from (("qualification", text) for text in asked)
     yield from (("handoff", text) for text in [version.handoff_text, version.handoff_away_text] if text)
+    yield from (("follow-ups", str(one["text"])) for one in version.follow_ups if one.get("text"))
+    if version.away_text:
+        yield "hours", version.away_text
 
 
 def _score(version: AgentVersion) -> Iterator[Problem]:

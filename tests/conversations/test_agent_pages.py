@@ -281,6 +281,10 @@ CLASHES: list[tuple[dict[str, Any], str]] = [
     ({"hours": [[]] * 7, "outside_hours": "silent"}, "There are no business hours"),
     ({"hours": [["00:00", "00:00"]] * 7, "outside_hours": "only_outside"}, "You are always open"),
     ({"forbidden": ["padaria"], "business": "Somos uma padaria."}, "stands in your own words"),
+    (
+        {"forbidden": ["grátis"], "follow_ups": [{"after_minutes": 9, "text": "É gratis!"}]},
+        "stands in your own words",
+    ),
     ({"stage_points": {"problem": 0, "situation": 0}, "threshold": 90}, "Nobody could qualify"),
     ({"disqualifiers": [{"fact": "segment", "test": "is", "value": "x"}], "facts_left_out": ["segment"]}, "left out"),
 ]
