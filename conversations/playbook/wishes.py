@@ -62,6 +62,7 @@ PEOPLE = re.compile(
     r"agentes?|operador\w*|operator|representa\w*|colegas?|colleagues?|teammates?|mate|guys?|gente|folks?|umano|hooman|hum\w+|body|call\w*|ring|phone|telefon\w*|fio|voz|voice|marcame|"
     r"transf\w*|pas(?:a|ar|e|as)(?:me|la|lo)?|pass[ae]\w*|encaminh\w*|conect\w*|connect\w*|patch|tlk|tal[ck]\w*|chat|conversar|tratar|busco|chama\w*)\b"
 )
+NEEDS_WORD = {"opt_out": 0.5, "wants_human": 0.3}  # likelihood below which doubt without such a word is noise
 FEW_WORDS = 2  # so short a first message without such a word is none to leave
 TITLE = r"(?:seu|sr|sra|dona|doutora?|dra?|prof|don|dona|senora?|licenciad[oa]|lic|mr|mrs|ms)\.?"
 NAME = rf"(?:(?:[oa]|el|la|al|the)\s+)?(?P<title>{TITLE}\s+)?(?P<name>[a-z]{{3,}})"
@@ -91,19 +92,19 @@ def wishes(text: str, question: str, model: Model) -> Mapping[str, Wish]:
     if _takes_person(text, question):
         return {"opt_out": False, "wants_human": True}
     scored = [model.scores(piece, question) for piece in pieces(text)]
-    heard = {wish: _verdict(max(score[wish]["yes"] for score in scored), wish, model) for wish in WISHES}
+    sure = {wish: max(score[wish]["yes"] for score in scored) for wish in WISHES}
+    heard = {wish: _verdict(sure[wish], wish, model) for wish in WISHES}
     if (
         not question
         and not LEAVING.search(fold(text))
-        and (heard["opt_out"] == DOUBTFUL or len(words(text)) <= FEW_WORDS)
+        and (sure["opt_out"] < NEEDS_WORD["opt_out"] or len(words(text)) <= FEW_WORDS)
     ):
         heard["opt_out"] = False
+    if sure["wants_human"] < NEEDS_WORD["wants_human"] and not _speaks_of_people(text):
+        heard["wants_human"] = False
     if heard["opt_out"] is not True and _asks_by_name(text):
         heard["wants_human"] = True
-    return {
-        wish: False if said == DOUBTFUL and wish == "wants_human" and not _speaks_of_people(text) else said
-        for wish, said in heard.items()
-    }
+    return heard
 
 
 def is_first_word(text: str, question: str) -> bool:

@@ -21,7 +21,8 @@ FLOORS = {
     "more/segments_pt": 0.74,
     "messages": 0.83,
     "more/segments_mixed": 0.69,
-    "examples": 0.66,
+    "examples": 0.78,
+    "../playbook/fresh/conversations": 0.80,  # written before the rules of that day, trained on by nothing
     "injection": 0.78,
 }
 
@@ -137,7 +138,10 @@ def test_it_reaches_its_figure_on_the_file(file: str) -> None:
         given_facts: dict[str, Any] = {}
         asked = turns(row["messages"]) if "messages" in row else [(row.get("context_question") or "", row["text"])]
         for question, text in asked:
-            given_facts |= found(sift(text).honest, question, row.get("language") or "")
+            told = facts.find(
+                sift(text).honest, question=question, language=row.get("language") or "", known=given_facts
+            )
+            given_facts |= {fact.key: fact.value for fact in told}
         counted["wanted"] += len(wanted)
         counted["given"] += len(given_facts)
         counted["right"] += sum(key in wanted and same_value(wanted[key], value) for key, value in given_facts.items())

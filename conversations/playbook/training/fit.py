@@ -19,7 +19,7 @@ SIGNALS = ("budget", "urgency", "decision_maker")
 SURE_PRECISION = 0.98  # of a wish taken without asking
 TELLING_POSITIVES = 50  # a file with fewer lead texts that hold the wish has no near-misses to measure by
 LARGEST_SURE = 0.97
-DOUBTFUL_SHARE = 0.065  # of the rows without the wish that may be asked about
+DOUBTFUL_SHARE = {"opt_out": 0.06, "wants_human": 0.07}  # of the rows without the wish that may be asked about
 SEEN_AT_LEAST = 2  # rows a feature must occur in
 YES_AND_NO = 2  # labels
 EVENING = 0.5  # how far rare labels of a head are weighted up: 0 not at all, 1 as much as common ones
@@ -160,7 +160,7 @@ def _wish_thresholds(name: str, scored: list[tuple[float, bool]]) -> dict[str, f
         for cut in (step / 100 for step in range(50, 100))
         if cut >= LARGEST_SURE or _precision(scored, cut) >= SURE_PRECISION
     )
-    doubtful = others[int(DOUBTFUL_SHARE * len(others)) + sum(score >= sure for score in others)]
+    doubtful = others[int(DOUBTFUL_SHARE[name] * len(others)) + sum(score >= sure for score in others)]
     return {f"{name}:sure": round(sure, 2), f"{name}:doubtful": round(min(max(doubtful, 0.05), sure), 3)}
 
 
