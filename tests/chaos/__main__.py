@@ -5,8 +5,8 @@ ten seeds; the second of several seeds keeps a snapshot open, the third is playe
 15 s, calls of 30 s, verdicts after 2 min), the others with waits shortened by `tests.chaos.pace`. Batching and cooldown
 are a second each. `--bug NAME` puts back a mistake of `tests.chaos.bugs`, `--bugs` one after the other, three
 seeds at most, until one finds the violation that the mistake causes (`--focus NAME` plays the same with the right
-code). With `--informed` leads tell of themselves and the brain understands as the playbook does, so that evidence is written. Exits
-with 1 when a run was not good.
+code). With `--informed` leads tell of themselves and the brain understands as the playbook does, so that evidence is
+written. Exits with 1 when a run was not good.
 CHAOS_STATE names the cluster's directory in .state, for a second run at the same time.
 """
 
