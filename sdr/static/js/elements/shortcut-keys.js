@@ -1,6 +1,8 @@
 // <shortcut-keys>: any control with data-shortcut="alt+e" (mod is Ctrl or ⌘) is pressed, or a field focused, by that key, while it can be seen. "?" shows those that work here and now.
 // Keys are told by their place (event.code) where Alt would make another letter of them, so that they work on ABNT2 and on a Mac.
 const LETTER = /^Key([A-Z])$/
+const IS_MAC = /Mac|iPhone|iPad/.test(navigator.platform) // where Option and a letter type á, ç and ñ
+const NOT_WHILE_TYPING = new Set(["alt+x", "alt+q", "alt+w"]) // too much for a slip
 const NARROW_PX = 1280 // below it the lead's panel is a drawer
 
 // Keys without a control of their own: what they press, if it is there. Named in layouts/_keys.html.
@@ -34,6 +36,7 @@ class ShortcutKeys extends HTMLElement {
     if (!keys || event.defaultPrevented || event.isComposing) return
     const isTyping = event.target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]")
     if (isTyping && keys !== "Escape" && !keys.startsWith("alt+") && !keys.startsWith("mod+")) return
+    if (isTyping && keys.startsWith("alt+") && (IS_MAC || NOT_WHILE_TYPING.has(keys))) return
     if (isTyping && (keys === "mod+z" || (keys.startsWith("mod+alt+") && event.getModifierState("AltGraph")))) return
     if (document.querySelector("dialog[open]") && keys !== "mod+k") return
     const own = OWN[keys]?.()
@@ -141,11 +144,10 @@ function nameOf(one) {
 
 function line(keys, label) {
   const [row, term, about] = ["div", "dt", "dd"].map((name) => document.createElement(name))
-  const isMac = /Mac|iPhone|iPad/.test(navigator.platform)
   term.textContent = label
   for (const key of keys.split("+")) {
     const cap = document.createElement("kbd")
-    cap.textContent = key === "mod" ? (isMac ? "⌘" : "Ctrl") : key === "Escape" ? "Esc" : key.length > 1 ? key[0].toUpperCase() + key.slice(1) : key.toUpperCase()
+    cap.textContent = key === "mod" ? (IS_MAC ? "⌘" : "Ctrl") : key === "Escape" ? "Esc" : key.length > 1 ? key[0].toUpperCase() + key.slice(1) : key.toUpperCase()
     about.append(cap, " ")
   }
   row.append(term, about)
