@@ -6,6 +6,7 @@ Plays TWO_PEOPLE_SECONDS (40; the ten minutes of the issue are TWO_PEOPLE_SECOND
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
@@ -15,7 +16,12 @@ from tests.browser.harness import Visitor
 from tests.browser.phones import ANSWER_MS, new_lead
 
 PLAY_SECONDS = float(os.environ.get("TWO_PEOPLE_SECONDS", "40"))
-SLOW = {"offline": False, "latency": 300, "downloadThroughput": 50_000, "uploadThroughput": 50_000}  # bytes a second
+SLOW: dict[str, Any] = {
+    "offline": False,
+    "latency": 300,
+    "downloadThroughput": 50_000,
+    "uploadThroughput": 50_000,
+}  # bytes a second
 
 KEY_MS = 40
 
@@ -25,7 +31,8 @@ def slow_down(person: Visitor) -> None:
 
 
 def places(page: Page) -> list[str]:
-    return page.eval_on_selector_all(".inbox__item", "rows => rows.map(row => row.id)")
+    found: list[str] = page.eval_on_selector_all(".inbox__item", "rows => rows.map(row => row.id)")
+    return found
 
 
 def test_two_people_and_the_ai(visitor: Callable[..., Visitor]) -> None:
