@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from conversations import evidence, follow_ups, guards, intake, settings_of, wording
@@ -169,8 +170,11 @@ class Panel:
     choices: tuple[Choice, ...]
 
 
-def of(conversation: Conversation, me: Person) -> Panel:
-    """The panel of a conversation, as `me` reads it. Inside the org; about fifteen queries, whatever its size."""
+def of(conversation: Conversation, me: Person, *, seen: Q | None = None) -> Panel:
+    """The panel of a conversation, as `me` reads it; `seen`: which other conversations they may see, all unless told.
+
+    Inside the org; about fifteen queries, whatever its size.
+    """
     agent = settings_of.number(conversation.number)
     rules = evidence.rules_of(agent)
     found = evidence.current(conversation, with_messages=True)
@@ -218,7 +222,7 @@ def of(conversation: Conversation, me: Person) -> Panel:
         known=tuple(line for line in lines if line.quote is not None),
         missing=tuple(line for line in lines if line.quote is None),
         previous=tuple(
-            Conversation.objects.filter(contact_id=conversation.contact_id)
+            Conversation.objects.filter(seen or Q(), contact_id=conversation.contact_id)
             .exclude(pk=conversation.pk)
             .select_related("number")
             .order_by("-last_message_at")[:PREVIOUS]

@@ -29,7 +29,7 @@ from conversations import (
     typists,
     wording,
 )
-from conversations.access import get_conversation, is_erased
+from conversations.access import get_conversation, is_erased, theirs
 from conversations.forms import CLOSINGS, SNOOZES
 from conversations.models import Conversation, MediaAsset, Message
 from conversations.views import composer, inbox
@@ -233,7 +233,7 @@ def panel_context(request: OrgRequest, conversation: Conversation) -> dict[str, 
     """What the lead's panel needs: for answers that show it, not for the thread's refresh every few seconds."""
     return {
         "conversation": conversation,
-        "panel": lead_panel.of(conversation, request.user),
+        "panel": lead_panel.of(conversation, request.user, seen=theirs(request.membership)),
         "may_write": request.membership.may(Role.SDR),
         "may_administer": request.membership.may(Role.ADMIN),
     }

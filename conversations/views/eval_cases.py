@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from conversations import eval_cases, wording
-from conversations.models import EvalCase, FactKey
+from conversations.access import may_see, theirs
+from conversations.models import Conversation, EvalCase, FactKey
 from orgs.access import require_role
 from orgs.http import OrgRequest
 from orgs.models import Person, Role
@@ -32,8 +33,9 @@ class Line:
 @require_role(Role.VIEWER)
 @require_safe
 def index(request: OrgRequest) -> HttpResponse:
-    """All cases, newest first."""
-    found = EvalCase.objects.select_related("conversation__contact").order_by("-pk")
+    """The cases of conversations the member may see, newest first."""
+    found = EvalCase.objects.filter(conversation__in=Conversation.objects.filter(theirs(request.membership)))
+    found = found.select_related("conversation__contact").order_by("-pk")
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     cases = list(page)
     said = eval_cases.words(cases)
@@ -67,8 +69,8 @@ def export(request: OrgRequest) -> HttpResponse:
 @require_POST
 def end(request: OrgRequest, pk: int) -> HttpResponse:
     """Remove a case: whoever reported it, or an administrator."""
-    case = EvalCase.objects.filter(pk=pk).first()
-    if case is None or not may_remove(request, case):
+    case = EvalCase.objects.select_related("conversation").filter(pk=pk).first()
+    if case is None or not may_see(request.membership, case.conversation) or not may_remove(request, case):
         raise Http404
     eval_cases.remove(case, request.user, request=request)
     messages.success(request, _("The case is removed."))

@@ -193,3 +193,15 @@ def test_two_reports_at_once_are_one_case(committed: None) -> None:
         draft = AgentVersion.objects.get(state="draft")
         assert sorted(policy.folded(one) for one in draft.forbidden) == ["desconto", "gratis"]
         assert sorted(policy.folded(one["about"]) for one in draft.objections) == ["prazo", "preco"]
+
+
+def test_who_sees_only_their_leads_reads_no_case_about_others(
+    wrong: Turn, sign_in: SignIn, ana: Person, beto: Person, acme: Org
+) -> None:
+    report_all(sign_in(ana))
+    assert ASKED in sign_in(beto).get("/o/acme/inbox/cases/").content.decode()
+    Org.objects.filter(pk=acme.pk).update(sdrs_see_only_theirs=True)
+    assert ASKED not in sign_in(beto).get("/o/acme/inbox/cases/").content.decode()
+    EvalCase.objects.update(person_id=beto.pk)
+    assert sign_in(beto).post(f"/o/acme/inbox/cases/{EvalCase.objects.latest('pk').pk}/end/").status_code == 404
+    assert EvalCase.objects.exists()
