@@ -11,7 +11,7 @@ class Assignment(models.Model):
     """One row: the org's rules and whose turn it is. Whoever gives a lead away holds it for update.
 
     `rules`: a list of {"number": id or null, "source": "", "ad" or "direct", "hours": "", "open" or "closed", "people":
-    ids}; the first that fits decides, no people, or no rule that fits, are everybody who may answer. `turns`: person id →
+    ids}; the first that fits decides. No people, or no rule that fits: everybody who may answer. `turns`: person id →
     when they were given one last, as a number that rises with each lead given.
     """
 
