@@ -12,7 +12,7 @@ from datetime import datetime
 from conversations import guards
 from conversations.playbook import wording
 from conversations.playbook.injection import sift
-from conversations.playbook.text import fold
+from conversations.playbook.text import fold, tokens, words
 from conversations.ports import (
     AnswerFound,
     Asked,
@@ -39,6 +39,18 @@ UNKNOWN_IN_FULL = 2  # times in sight; then a word will do
 ASKS_WHY = re.compile(
     r"\b(?:por ?que (?:voces? |vcs? |ce )?(?:quer(?:em)? saber|pergunt\w+)|pra que (?:quer(?:em)? saber|pergunt\w+)|why (?:do|are) you ask\w*|"
     r"why do you (?:want|need) to know|por que (?:lo )?pregunt\w+|para que (?:quieren?|quieres) saber)\b"
+)
+STEM_CHARS, TELLING_CHARS = 5, 3
+TOLD_SHARE = 0.6  # of a question's telling words
+HOW_MUCH = re.compile(r"\b(?:quant[oa]s?|cuant[oa]s?|how (?:much|many|long|often))\b")
+NOT_TELLING = frozenset(
+    word[:STEM_CHARS]
+    for word in (
+        "quanto quanta quantos quantas cuanto cuanta cuantos cuantas qual quais cual que como onde donde quando cuando quem quien "
+        "para por pra com con sem sin uma uns umas una unos unas dos das del los las nos nas mais mas menos muito muy voce voces "
+        "ustedes usted seu sua seus suas suyo hoje hoy aqui now today how much many what which when where who long often the and "
+        "your you are for with more less about roughly isso esse essa isto eso esta este tem tiene have has does did"
+    ).split()
 )
 PRESENTING = frozenset({"fact:name", "fact:company"})
 FACT_AFTER_ANSWERS = 2  # a question about the person may come between, once they have told this much
@@ -318,7 +330,7 @@ class _Talk:
             return fact
         for stage in open_stages:
             for text in self._questions(stage):
-                if not self._was_asked(text):
+                if not self._was_asked(text) and not self._was_told(text):
                     return Asked(stage, text)
         return self._fact_question(told) if open_stages else None
 
@@ -334,6 +346,20 @@ class _Talk:
         return any(fold(text) in fold(one) for one in before) or any(
             guards.is_same_question(text, one.text) for one in self.context.known.asked
         )
+
+    def _was_told(self, question: str) -> bool:
+        """Whether a statement that counts says already what this asks for: most of its words, and a number for how much."""
+        wanted = {form[:STEM_CHARS] for form in words(question) if len(form) >= TELLING_CHARS} - NOT_TELLING
+        quotes = [answer.quote for answer in self.context.known.answers]
+        quotes += [find.quote for find in self.reading.finds if isinstance(find, AnswerFound)]
+        asks_number = HOW_MUCH.search(fold(question)) is not None
+        for quote in quotes:
+            shared = wanted & {form[:STEM_CHARS] for form in words(quote)}
+            if len(shared) < max(2, TOLD_SHARE * len(wanted)):
+                continue
+            if not asks_number or any(token.kind == "number" for token in tokens(quote)):
+                return True
+        return False
 
     def _is_private(self) -> bool:
         found = {find.key: find.value for find in self.reading.finds if isinstance(find, FactFound)}

@@ -92,6 +92,25 @@ def test_what_was_told_in_this_very_turn_is_not_asked_again() -> None:
     assert decision.asks.about not in {"situation", "fact:name", "fact:company"}
 
 
+@pytest.mark.parametrize(
+    ("question", "told", "is_asked"),
+    [
+        ("Quanto vem a conta de luz por mês, mais ou menos?", "a conta de luz vem uns 2.300 por mês", False),
+        ("Quanto vem a conta de luz por mês, mais ou menos?", "a conta de luz vem alta todo mês", True),
+        ("O imóvel é próprio e o telhado está livre?", "o imóvel é próprio e o telhado é de cerâmica", False),
+        ("How many people work in your shop?", "4 people work in the shop", False),
+        ("How many people work in your shop?", "we repair bicycles in the shop", True),
+        ("¿Cuántas entregas hacen por semana?", "hacemos 30 entregas por semana", False),
+    ],
+)
+def test_what_a_lead_has_told_unasked_is_not_asked(question: str, told: str, is_asked: bool) -> None:
+    persona = Persona(questions={"situation": [question]})
+    known = Known(answers=(KnownAnswer(1, "situation", told),), facts=dict.fromkeys(("name", "company"), "x"))
+    decision = dialogue.reply(context(persona=persona, known=known), reading())
+    assert decision.asks is not None
+    assert (decision.asks.text == question) is is_asked
+
+
 def test_it_never_asks_for_a_fact_it_knows() -> None:
     answers = tuple(KnownAnswer(n, "situation", "x") for n in range(10))
     facts = {"name": "Ana", "timeline": "já", "budget": "mil", "decision_maker": True}
