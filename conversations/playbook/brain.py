@@ -46,6 +46,12 @@ WANTS_PRICE = re.compile(
 )
 PRICE_WORDS = 9  # a longer statement with such a word tells something
 QUESTION = re.compile(r"[^.!?\n]*\?")
+KNOCKS = re.compile(  # "is anybody there?" asks nothing but to be greeted
+    r"\W*(?:oi+|ola|opa|alo|hi|hello|hey|hola)\W*|"
+    r"\W*(?:(?:oi+|ola|opa|alo|hi|hello|hey|hola|bom dia|boa tarde|boa noite|buen[oa]s \w+)\W+)?"
+    r"(?:(?:tem|ha|hay|is|esta) )?(?:alguem|alguien|any ?(?:body|one)|some ?(?:body|one))"
+    r"(?: (?:ai|aqui|ahi|aca|alli|there|here|online|on|por ai|por aqui|por ahi))?\W*"
+)
 TAG = re.compile(r"\W*(?:\w+ )?(?:ne|nao e|certo|entende\w*|sabe|ok|viu|ta|blz|tudo bem|right|you know|isn't it|no|verdad|cierto|como vai|how are you|"
                  r"que tal|como estas?|tudo bom)\W*")  # fmt: skip
 INTERROGATIVE = re.compile(
@@ -156,7 +162,8 @@ def _about_us(text: str, folded: str, context: Context) -> bool:
 
 def _asks(folded: str, intent: str) -> bool:
     """Whether something is really asked: by its mark or its first word, and no mere "right?"."""
-    marked = any(not TAG.fullmatch(one.removesuffix("?")) for one in QUESTION.findall(folded) if one.strip(" ?¿"))
+    said = [one.removesuffix("?") for one in QUESTION.findall(folded) if one.strip(" ?¿")]
+    marked = any(not TAG.fullmatch(one) and not KNOCKS.fullmatch(one) for one in said)
     return marked or (intent == "question" and bool(INTERROGATIVE.match(folded)))
 
 

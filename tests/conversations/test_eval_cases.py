@@ -60,9 +60,10 @@ def exported(client: Client) -> list[dict[str, object]]:
 def test_what_was_exported_is_what_evaluate_reads(wrong: Turn, sign_in: SignIn, ana: Person, tmp_path: Path) -> None:
     report_all(sign_in(ana))
     rows = exported(sign_in(ana))
-    assert [row["id"] for row in rows] == ["case-1", "case-2", "case-2-said", "case-3", "case-3-said"]
+    first, second, third = (f"case-{pk}" for pk in EvalCase.objects.order_by("pk").values_list("pk", flat=True))
+    assert [row["id"] for row in rows] == [first, second, f"{second}-said", third, f"{third}-said"]
     assert rows[0] == {
-        "id": "case-1", "language": "pt-BR", "text": ASKED, "context_question": "Olá! O que você procura?",
+        "id": first, "language": "pt-BR", "text": ASKED, "context_question": "Olá! O que você procura?",
         "expect": {"intent": "question", "opt_out": False, "wants_human": False},
     }  # fmt: skip
     path = tmp_path / "cases.jsonl"
@@ -70,10 +71,10 @@ def test_what_was_exported_is_what_evaluate_reads(wrong: Turn, sign_in: SignIn, 
     predictions = StringIO()
     call_command("evaluate", path, as_json=True, stdout=predictions)
     found = {one["id"]: one for one in map(json.loads, predictions.getvalue().splitlines())}
-    assert found["case-1"]["intent"] == "question"
-    assert [one["kind"] for one in found["case-2"]["violations"]] == ["money"]
-    assert found["case-2-said"]["allowed"] is True
-    assert found["case-3"]["answerable"] is False  # the org's knowledge is empty
+    assert found[first]["intent"] == "question"
+    assert [one["kind"] for one in found[second]["violations"]] == ["money"]
+    assert found[f"{second}-said"]["allowed"] is True
+    assert found[third]["answerable"] is False  # the org's knowledge is empty
     report = StringIO()
     call_command("evaluate", path, stdout=report)
     assert "violations caught: money     pt-BR      1.000     1" in report.getvalue()

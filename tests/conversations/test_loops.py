@@ -5,7 +5,7 @@ import pytest
 from conversations import policy, replies
 from conversations.models import AgentVersion, Conversation, Number, Turn
 from conversations.policy import Said
-from orgs.models import Mail, Person
+from orgs.models import Notification, Person
 from tests import fakes
 from tests.conversations.conftest import arrive, incoming, ours, send, the_conversation, turn
 
@@ -68,8 +68,8 @@ def test_another_program_gets_a_person_and_no_answer(number: Number) -> None:
     assert (conversation.owner, conversation.needs_reason) == ("person", "another_bot")
     assert len(fakes.phone.sent) == 3  # the third answer to ours made it plain
     assert Turn.objects.filter(state="skipped", reason="another_bot").count() == 1
-    assert {mail.kind for mail in Mail.objects.all()} == {"conversations/mail/handed_off"}
-    assert Mail.objects.count() == 3
+    assert {told.kind for told in Notification.objects.all()} == {"handoff"}
+    assert Notification.objects.count() == 3
 
 
 def test_no_progress_gets_a_person_too_and_the_team_is_told(number: Number) -> None:
@@ -78,7 +78,7 @@ def test_no_progress_gets_a_person_too_and_the_team_is_told(number: Number) -> N
     turn(the_conversation())
     conversation = the_conversation()
     assert (ours(), conversation.owner, conversation.needs_reason) == ([], "person", "loop")
-    assert Mail.objects.count() == 3
+    assert Notification.objects.count() == 3
 
 
 def test_who_is_given_back_by_a_person_is_answered(number: Number, ana: Person) -> None:

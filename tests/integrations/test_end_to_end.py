@@ -69,7 +69,7 @@ class World:
 
     def is_quiet(self) -> bool:
         """Everything is read and done; what only looks again later does not count."""
-        later = ["reconcile", "look", "gaps", "alert", "follow_up"]
+        later = ["reconcile", "look", "gaps", "alert", "follow_up", "notify", "digest", "reassign"]
         return not Received.objects.exists() and not Due.objects.exclude(kind__in=later).exists()
 
     def settled(self) -> None:

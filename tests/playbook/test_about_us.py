@@ -63,3 +63,12 @@ def test_it_is_said_once_and_only_in_its_own_language() -> None:
 def test_a_passage_that_answers_comes_before_a_likeness_of_the_line() -> None:
     passage = Snippet(9, "Preços", "Aluguel", "O aluguel de um piano para eventos inclui o transporte.")
     assert asked("vocês alugam piano?", snippets=(passage,)).passages == (9,)
+
+
+@pytest.mark.parametrize(
+    "text", ["alguém aí?", "Oi? tem alguém aí?", "oi?", "hello, anyone there?", "hola, hay alguien?"]
+)
+def test_who_knocks_is_greeted_and_asks_nothing(text: str) -> None:
+    decision = asked(text)
+    assert decision.handoff == ""
+    assert decision.asks is not None

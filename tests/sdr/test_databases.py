@@ -70,6 +70,8 @@ def test_it_puts_back_rows_in_place(copies: list[str]) -> None:
     ],
 )
 def test_it_copies_a_database_of_another_shape(copies: list[str], statement: str) -> None:
+    databases.copy_worked_on(connection.settings_dict["NAME"])  # of the template as it is now
+    copies.clear()
     before = content()
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")

@@ -48,7 +48,8 @@ def test_it_predicts_every_format(gemini: Standin, tmp_path: Path, name: str) ->
         assert set(row["expect"]) - set(one) <= {"asked_time", "ambiguous", "reason"}, "fields are named as in expect"
     assert (gemini.requests == []) == (name == "claims"), "guards are no brain's"
     assert gemini.refused == []
-    assert errors == ""
+    held_back = "Decisions that are not by gemini: 1, by playbook.\n"  # it quotes an order planted in the knowledge
+    assert errors == (held_back if name == "injection" else "")
 
 
 def test_a_conversation_is_read_turn_by_turn(gemini: Standin, tmp_path: Path) -> None:
