@@ -6,9 +6,8 @@ So news need not move it: whoever writes meanwhile only makes it find nothing to
 """
 
 from datetime import datetime, timedelta
-from typing import cast
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Max
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
@@ -18,8 +17,9 @@ from django.utils.translation import gettext_lazy as _
 from conversations import intake, satisfaction, settings_of, wording
 from conversations.events import updated
 from conversations.models import AgentVersion, Contact, Conversation, Message
+from conversations.trail import note
 from orgs import audit
-from orgs.models import Org, Person, Refused
+from orgs.models import Person, Refused
 
 LOOK_AGAIN = timedelta(hours=1)  # after a rule that holds but must wait for a person
 LONGEST_SNOOZE = timedelta(days=365)
@@ -253,15 +253,3 @@ def ask_satisfaction(conversation: Conversation) -> bool:
     text = wording.satisfaction(language=contact.language or agent.language)
     intake.say(conversation, text, sort=satisfaction.ASKS, as_draft=False)
     return True
-
-
-def note(
-    action: audit.Action,
-    conversation: Conversation,
-    person: Person,
-    *,
-    request: HttpRequest | None,
-    data: dict[str, object] | None = None,
-) -> None:
-    org = cast(Org, connection.tenant)  # type: ignore[attr-defined]  # django-tenants' wrapper has it
-    audit.record(action, request=request, org=org, person=person, target=f"conversation:{conversation.pk}", data=data)

@@ -4,9 +4,8 @@ Each verb locks the conversation, compares, and writes in one transaction. Refus
 """
 
 from dataclasses import dataclass
-from typing import cast
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -16,8 +15,9 @@ from conversations.events import record, updated
 from conversations.models import Contact, Control, Conversation, EventName, Message
 from conversations.ports import MessageKind
 from conversations.sending import VERDICT_LATEST
+from conversations.trail import note
 from orgs import audit
-from orgs.models import Org, Person, Refused
+from orgs.models import Person, Refused
 
 CAPTION_CHARS = 1024  # WhatsApp cuts what is written under a file
 
@@ -261,16 +261,3 @@ def ensure_ai_may_speak(conversation: Conversation) -> None:
         raise Refused("silenced", _("The AI must not write to this contact."))
     if Control.objects.filter(paused_at__isnull=False).exists():
         raise Refused("paused", _("The AI is paused. Resume it first, or write the reply yourself."))
-
-
-def note(
-    action: audit.Action,
-    conversation: Conversation,
-    person: Person,
-    *,
-    request: HttpRequest | None,
-    data: dict[str, object] | None = None,
-) -> None:
-    """The audit entry, in the transaction of the change."""
-    org = cast(Org, connection.tenant)  # type: ignore[attr-defined]  # django-tenants' wrapper has it
-    audit.record(action, request=request, org=org, person=person, target=f"conversation:{conversation.pk}", data=data)

@@ -7,9 +7,8 @@ owns it, what keeps the AI silent. Nothing here is a state of its own.
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import cast
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import DateTimeField, Value
 from django.http import HttpRequest
 from django.utils import timezone
@@ -18,8 +17,9 @@ from django.utils.translation import gettext_lazy as _
 from conversations import follow_ups, intake, lifecycle, settings_of, transcripts, turns
 from conversations.models import Control, Conversation, Message, Number, Turn
 from conversations.policy import UNTIL_THE_CLOCK
+from conversations.trail import note
 from orgs import audit
-from orgs.models import Due, Later, Org, Person, Refused
+from orgs.models import Due, Later, Person, Refused
 
 STOPPED = "stopped"  # why what was queued did not leave, and why a person is needed: `wording`
 
@@ -190,15 +190,3 @@ def ensure_still(conversation: Conversation, epoch: int | None) -> None:
     """Raise Refused unless the AI has the (locked) conversation, as it had when the page was made."""
     if conversation.owner != Conversation.Owner.AI or (epoch is not None and epoch != conversation.epoch):
         raise Refused("changed", _("Something has happened here since: look again."))
-
-
-def note(
-    action: audit.Action,
-    conversation: Conversation,
-    person: Person,
-    *,
-    request: HttpRequest | None,
-    data: dict[str, object] | None = None,
-) -> None:
-    org = cast(Org, connection.tenant)  # type: ignore[attr-defined]  # django-tenants' wrapper has it
-    audit.record(action, request=request, org=org, person=person, target=f"conversation:{conversation.pk}", data=data)
