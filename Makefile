@@ -6,6 +6,7 @@
 PYTHON = python3
 BIN = .venv/bin
 TESTS = tests
+BROWSER = tests/browser
 BENCH =
 CHAOS = --full
 CHECK =
@@ -32,7 +33,7 @@ test-slow: install-dev ## Run the tests that take minutes
 	@$(RUN) ENVIRONMENT=test $(BIN)/python -m pytest -n0 tests/slow
 
 test-browser: install-dev ## Drive the pages in a browser, with accessibility checks (needs Debian's chromium)
-	@$(RUN) ENVIRONMENT=test $(BIN)/python -m pytest -n0 tests/browser
+	@$(RUN) ENVIRONMENT=test $(BIN)/python -m pytest -n0 $(BROWSER)
 
 setup: install-base ## Install only: .venv with the locked packages
 

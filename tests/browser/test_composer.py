@@ -132,7 +132,7 @@ def test_who_writes_is_seen_and_a_second_sender_is_asked(
     expect(his.locator("typing-others")).to_be_visible(timeout=ANSWER_MS)
     his.locator("#id_text").fill("Eu também")
     his.locator("#id_text").press("Enter")
-    expect(his.locator("#reply-sure")).to_be_visible()
+    expect(his.locator("#reply-sure")).to_be_visible(timeout=ANSWER_MS)
     expect(his.locator("#id_text")).to_have_value("Eu também")
     his.click("#reply-sure")
     lead.expect_text("Eu também")
