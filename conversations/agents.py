@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max
 from django.http import HttpRequest
 from django.utils import timezone
@@ -18,7 +18,8 @@ from django.utils import timezone
 from conversations import policy, turns
 from conversations.models import AgentVersion, Control, Number
 from orgs import audit
-from orgs.models import Org, Person
+from orgs.context import current_org
+from orgs.models import Person
 
 OF_ITSELF = frozenset(
     {
@@ -298,7 +299,7 @@ def _note(
     /,
     **data: Any,
 ) -> None:
-    org = cast(Org, connection.tenant)  # type: ignore[attr-defined]  # django-tenants' wrapper has it
+    org = current_org()
     told = {**data, **({"number": agent.number_id} if agent.number_id else {})}
     audit.record(action, request=request, org=org, person=person, target=f"agent:{agent.pk}", data=told)
 

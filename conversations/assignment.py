@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -18,7 +18,8 @@ from conversations import intake, live, policy, settings_of
 from conversations.access import members_who_answer
 from conversations.models import Assignment, Conversation, Message
 from orgs import audit, bell, notifications
-from orgs.models import Due, Membership, NotificationKind, Org, Person, Refused
+from orgs.context import current_org
+from orgs.models import Due, Membership, NotificationKind, Person, Refused
 from orgs.models.queue import LIVE
 
 KIND = "reassign"
@@ -97,7 +98,7 @@ def assign(
         return ours
     put(ours, to.pk if to is not None else None)
     audit.record(
-        audit.Action.CONVERSATION_ASSIGNED, request=request, org=org(), person=by,
+        audit.Action.CONVERSATION_ASSIGNED, request=request, org=current_org(), person=by,
         target=f"conversation:{ours.pk}", data={"to": to.pk if to is not None else None},
     )  # fmt: skip
     if member is not None and member.person_id != by.pk:
@@ -119,7 +120,7 @@ def look_again(conversation: Conversation, minutes: int, *, tried: Sequence[int]
     """See in so many minutes whether the assignee has done something; `tried`: who had it before, and did not."""
     at = timezone.now() + timedelta(minutes=minutes)
     Due.objects.want(
-        org().pk, KIND, conversation.pk, at=at, priority=LIVE,
+        current_org().pk, KIND, conversation.pk, at=at, priority=LIVE,
         context={"tried": list(tried), "assigned_at": (conversation.assigned_at or at).isoformat()},
     )  # fmt: skip
     bell.ring()
@@ -154,9 +155,3 @@ def has_acted(conversation: Conversation, since: datetime) -> bool:
         conversation.owner == Conversation.Owner.PERSON and conversation.owner_person_id == conversation.assignee_id
     )
     return is_in_hands or wrote.exists()
-
-
-def org() -> Org:
-    """The org that is entered."""
-    found: Org = connection.tenant  # type: ignore[attr-defined]  # django-tenants' wrapper has it
-    return found

@@ -6,9 +6,8 @@ A variable nobody can fill stays as it stands, {{company}}, and what holds one i
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -16,7 +15,8 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.models import CannedReply, Conversation, Fact, FactKey
 from orgs import audit
-from orgs.models import Org, Person, Refused
+from orgs.context import current_org
+from orgs.models import Person, Refused
 
 AT_MOST = 300  # of an org: the composer holds them all
 TEXT_CHARS = 4096  # as much as a reply takes
@@ -46,7 +46,7 @@ def values_for(conversation: Conversation, person: Person) -> dict[str, str]:
     )
     known = {key: " ".join(str(value).split()) for key, value in facts.values_list("key", "value")}
     name = known.get(FactKey.NAME) or conversation.contact.name.strip()
-    org = cast(Org, connection.tenant)  # type: ignore[attr-defined]  # django-tenants' wrapper has it
+    org = current_org()
     values = {
         "first_name": name.split()[0] if name else "",
         "name": name,
@@ -99,5 +99,5 @@ def remove(reply: CannedReply, person: Person, *, request: HttpRequest | None = 
 
 
 def note(action: audit.Action, pk: int, person: Person, *, request: HttpRequest | None) -> None:
-    org = cast(Org, connection.tenant)  # type: ignore[attr-defined]  # django-tenants' wrapper has it
+    org = current_org()
     audit.record(action, request=request, org=org, person=person, target=f"canned:{pk}")

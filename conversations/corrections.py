@@ -3,19 +3,18 @@
 Each verb locks the contact, then the conversation, writes, and judges the lead anew, in one transaction.
 """
 
-from typing import cast
-
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from conversations import evidence, follow_ups, intake, settings_of, summary
 from conversations.models import Answer, Contact, Conversation, Fact, FactKey, Signal
 from conversations.qualification import SignalKey
+from conversations.trail import note
 from orgs import audit
-from orgs.models import Org, Person, Refused
+from orgs.models import Person, Refused
 
 TEAM_AT_MOST = 1_000_000
 DIGITS = range(8, 16)  # of a phone with its country code
@@ -64,7 +63,7 @@ def stop_follow_ups(conversation: Conversation, person: Person, *, request: Http
     """No further follow-up until the lead has written again; what waits to leave is withdrawn."""
     ours = locked(conversation)
     if follow_ups.skip(ours):
-        note(ours, "follow_ups", person, request)
+        note(audit.Action.LEAD_CORRECTED, ours, person, request=request, data={"what": "follow_ups"})
 
 
 def value_of(key: FactKey, text: str) -> str | int | bool | None:
@@ -111,13 +110,4 @@ def finish(conversation: Conversation, target: str, person: Person, request: Htt
     agent, found = settings_of.number(conversation.number), evidence.current(conversation)
     evidence.requalify(conversation, agent, found=found)
     summary.keep(conversation, agent, found=found)
-    note(conversation, target, person, request)
-
-
-def note(conversation: Conversation, target: str, person: Person, request: HttpRequest | None) -> None:
-    """Who changed what, for the audit: never the lead's words."""
-    org = cast(Org, connection.tenant)  # type: ignore[attr-defined]  # django-tenants' wrapper has it
-    audit.record(
-        audit.Action.LEAD_CORRECTED, request=request, org=org, person=person,
-        target=f"conversation:{conversation.pk}", data={"what": target},
-    )  # fmt: skip
+    note(audit.Action.LEAD_CORRECTED, conversation, person, request=request, data={"what": target})

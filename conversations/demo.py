@@ -5,6 +5,7 @@ from decimal import Decimal
 from conversations import learning
 from conversations.learning import Given
 from conversations.models import Document, Product
+from orgs.context import current_org
 from orgs.models import Person
 
 PROFILE = """Quem somos
@@ -60,7 +61,7 @@ def teach(person: Person) -> None:
     """Give the demo's org its knowledge, in the person's name. Inside the org; nothing where there is some already."""
     if Document.objects.exists():
         return
-    language = learning.org().language
+    language = current_org().language
     learning.add(Given(Document.Sort.PROFILE, language, title="Aurora Solar", text=PROFILE), person)
     for question, answer in QUESTIONS:
         learning.add(Given(Document.Sort.FAQ, language, title=question, text=answer), person)

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
-
-from django.db import connection
+from typing import Any
 
 from conversations.models import Event, EventName, MediaAsset, Message, Number
 from conversations.ports import MessageKind
+from orgs.context import current_org
 from orgs.models import Org
 from sdr.lib import phone
 
@@ -59,7 +58,7 @@ def seal(events: Iterable[Event]) -> list[Envelope]:
         for number in Number.objects.filter(conversations__in=conversations).distinct()
         for conversation in number.conversations.filter(pk__in=conversations).values_list("pk", flat=True)
     }
-    org = cast(Org, connection.tenant)  # type: ignore[attr-defined]  # django-tenants' wrapper has it
+    org = current_org()
     return [
         seal_one(event, messages.get(event.message_id or 0), numbers[event.conversation_id], org) for event in events
     ]

@@ -18,7 +18,7 @@ from typing import Any, cast
 from django.apps import apps
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -26,7 +26,8 @@ from django.utils.crypto import salted_hmac
 
 from conversations.models import Alias, Contact, Conversation, Erased, FormerConversation, MediaAsset, Message
 from orgs import audit, bell
-from orgs.models import Due, Org, Person, Received
+from orgs.context import current_org
+from orgs.models import Due, Person, Received
 from orgs.models.queue import NORMAL
 from sdr.lib import phone
 
@@ -102,7 +103,7 @@ def manager(model: str) -> Any:
 
 def arrived(subject: Subject) -> Rows:
     """Webhooks that nobody has read yet and that are about the lead."""
-    return about(subject, Received.objects.filter(org_id=org().pk), "body")
+    return about(subject, Received.objects.filter(org_id=current_org().pk), "body")
 
 
 def about(subject: Subject, rows: Rows, column: str) -> Rows:
@@ -213,13 +214,13 @@ def erase(contact: Contact, *, person: Person | None = None, request: HttpReques
         counts[holding.model] = counts.get(holding.model, 0) + remove(holding, subject)
     for start in range(0, len(paths), PATHS_AT_ONCE):
         part = paths[start : start + PATHS_AT_ONCE]
-        Due.objects.want(org().pk, KIND, f"{contact.pk}/{start}", priority=NORMAL, context={"paths": part})
+        Due.objects.want(current_org().pk, KIND, f"{contact.pk}/{start}", priority=NORMAL, context={"paths": part})
     bell.ring()
     counts["files"] = len(paths)
     if counts["conversations.Contact"]:
         audit.record(
-            audit.Action.CONTACT_ERASED, request=request, org=org(), person=person, target=f"contact:{contact.pk}",
-            data={"rows": sum(counts.values())},
+            audit.Action.CONTACT_ERASED, request=request, org=current_org(), person=person,
+            target=f"contact:{contact.pk}", data={"rows": sum(counts.values())},
         )  # fmt: skip
     return counts
 
@@ -303,9 +304,5 @@ def digest_of(sort: str, value: str) -> str:
 def digests_of(sort: str, value: str) -> list[str]:
     """A name's keyed hashes: by today's key first, then by former ones, so that a rotation forgets nobody."""
     keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-    about = f"{org().pk}/{sort}/{value}"
+    about = f"{current_org().pk}/{sort}/{value}"
     return [salted_hmac("conversations.erasure", about, secret=key, algorithm="sha256").hexdigest() for key in keys]
-
-
-def org() -> Org:
-    return cast(Org, connection.tenant)  # type: ignore[attr-defined]  # django-tenants' wrapper has it

@@ -8,9 +8,9 @@ has erased is in no export.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -18,7 +18,8 @@ from conversations import knowledge, settings_of, transcript
 from conversations.models import AgentVersion, Document, EvalCase, Fact, Message, Passage, Turn
 from conversations.vetting import LANGUAGES
 from orgs import audit
-from orgs.models import Org, Person
+from orgs.context import current_org
+from orgs.models import Person
 
 Reason = EvalCase.Reason
 FLAGS = ("opt_out", "wants_human")  # what a wish of the lead is besides an intent
@@ -68,7 +69,7 @@ def report(turn: Turn, given: Given, person: Person, *, request: HttpRequest | N
         },
     )  # fmt: skip
     audit.record(
-        audit.Action.EVAL_CASE_ADDED if made else audit.Action.EVAL_CASE_CHANGED, request=request, org=org(),
+        audit.Action.EVAL_CASE_ADDED if made else audit.Action.EVAL_CASE_CHANGED, request=request, org=current_org(),
         person=person, target=f"evalcase:{case.pk}", data={"turn": turn.pk, "reason": given.reason.value},
     )  # fmt: skip
     return case
@@ -80,7 +81,11 @@ def remove(case: EvalCase, person: Person, *, request: HttpRequest | None = None
     gone, _ = EvalCase.objects.filter(pk=case.pk).delete()
     if gone:
         audit.record(
-            audit.Action.EVAL_CASE_REMOVED, request=request, org=org(), person=person, target=f"evalcase:{case.pk}"
+            audit.Action.EVAL_CASE_REMOVED,
+            request=request,
+            org=current_org(),
+            person=person,
+            target=f"evalcase:{case.pk}",
         )
 
 
@@ -90,7 +95,9 @@ def export(person: Person, *, request: HttpRequest | None = None) -> str:
     cases = list(EvalCase.objects.select_related("conversation__contact").order_by("-pk")[:EXPORTED])[::-1]
     said = words(cases)
     found = [row for case in cases for row in rows_of(case, said)]
-    audit.record(audit.Action.EVAL_CASES_EXPORTED, request=request, org=org(), person=person, data={"rows": len(found)})
+    audit.record(
+        audit.Action.EVAL_CASES_EXPORTED, request=request, org=current_org(), person=person, data={"rows": len(found)}
+    )
     return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in found)
 
 
@@ -192,13 +199,9 @@ def _draft(case: EvalCase, about: Words, draft: str) -> dict[str, Any]:
     own = (str(one.get("answer", "")) for one in agent.objections)
     return {
         "now": timezone.localtime(case.created_at).isoformat(),
-        "org": org().name,
+        "org": current_org().name,
         "knowledge": [text for text in (agent.business, agent.disclosure, *own, *offers, document(case)) if text],
         "lead": {"name": case.conversation.contact.name, "message": about.lead},
         "tool_results": [],
         "draft": draft,
     }
-
-
-def org() -> Org:
-    return cast(Org, connection.tenant)  # type: ignore[attr-defined]  # django-tenants' wrapper has it

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import cast
 from uuid import uuid4
 
 from django.core.files.base import ContentFile
@@ -29,6 +28,7 @@ from conversations.documents.shapes import CannotRead, Failure, Readout
 from conversations.models import Document, Passage, Product
 from conversations.playbook import search
 from orgs import audit
+from orgs.context import current_org
 from orgs.models import Org, Person, Refused
 from sdr.lib import http, jobs
 from sdr.lib.errors import PortError
@@ -389,7 +389,7 @@ def remove_product(product: Product, person: Person, *, request: HttpRequest | N
 
 def write_catalogue() -> None:
     """The catalogue's passages from its rows. Whoever comes second waits here, and then sees the rows of the first."""
-    language = org().language
+    language = current_org().language
     Document.objects.get_or_create(
         sort=Document.Sort.PRODUCTS, defaults={"title": str(_("Catalogue")), "language": language}
     )
@@ -436,15 +436,11 @@ def sweep(ours: Org, now: datetime) -> int:
 
 
 # --- The record -------------------------------------------------------------------------------------------------------
-def org() -> Org:
-    return cast(Org, connection.tenant)  # type: ignore[attr-defined]  # django-tenants' wrapper has it
-
-
 def note(action: audit.Action, document: Document, person: Person, request: HttpRequest | None) -> None:
     data = {"sort": document.sort, "title": document.title[:100]}
-    audit.record(action, request=request, org=org(), person=person, target=f"document:{document.pk}", data=data)
+    audit.record(action, request=request, org=current_org(), person=person, target=f"document:{document.pk}", data=data)
 
 
 def note_product(action: audit.Action, product: Product, person: Person, request: HttpRequest | None) -> None:
     data = {"name": product.name[:100], "may_quote": product.may_quote}
-    audit.record(action, request=request, org=org(), person=person, target=f"product:{product.pk}", data=data)
+    audit.record(action, request=request, org=current_org(), person=person, target=f"product:{product.pk}", data=data)

@@ -1,8 +1,6 @@
 """Two contacts are one person: a person says so, when WhatsApp does not (`intake.identify` merges by itself)."""
 
-from typing import cast
-
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -10,7 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from conversations import access, finding, intake, policy
 from conversations.models import Contact, Conversation
 from orgs import audit
-from orgs.models import Membership, Org, Refused
+from orgs.context import current_org
+from orgs.models import Membership, Refused
 
 OFFERED = 10  # conversations
 
@@ -53,7 +52,7 @@ def merge(
     if goes.merged_into_id is not None:
         raise Refused("changed", _("Something has happened here since: look again."))
     intake.merge(keep, goes)
-    org = cast(Org, connection.tenant)  # type: ignore[attr-defined]  # django-tenants' wrapper has it
+    org = current_org()
     audit.record(
         audit.Action.CONVERSATION_MERGED, request=request, org=org, person=member.person,
         target=f"conversation:{conversation.pk}", data={"contact": keep.pk, "former": goes.pk},

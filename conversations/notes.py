@@ -6,16 +6,16 @@ A note is no message: it is never sent, no brain reads it, and writing one takes
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import cast
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from conversations import intake, live, notices
 from conversations.access import may_see
 from conversations.models import Conversation, Mention, Note
-from orgs.models import Membership, Org, Person
+from orgs.context import current_org
+from orgs.models import Membership, Person
 
 LONGEST_NAME = 130  # characters after "@" that are looked at
 
@@ -57,7 +57,7 @@ def see(conversation: Conversation, person: Person) -> bool:
 
 def readers(conversation: Conversation) -> list[Person]:
     """Members who may see the conversation, by name: whom a note can call."""
-    org = cast(Org, connection.tenant)  # type: ignore[attr-defined]  # django-tenants' wrapper has it
+    org = current_org()
     members = Membership.objects.filter(org_id=org.pk, person__is_active=True).select_related("person", "org")
     seeing = (member.person for member in members if may_see(member, conversation))
     return sorted(seeing, key=lambda one: (folded(str(one)), one.pk))

@@ -6,13 +6,13 @@ change is, and once for each handoff, whoever calls how often (`orgs.notificatio
 
 from collections.abc import Collection
 
-from django.db import connection
 from django.utils import timezone
 
 from conversations import assignment, intake
 from conversations.access import may_see, members_who_answer
 from conversations.models import Contact, Conversation, Note, Qualification
 from orgs import notifications
+from orgs.context import current_org
 from orgs.models import Membership, NotificationKind
 
 QUALIFIED = "qualified"
@@ -51,8 +51,7 @@ def mentioned(note: Note, person_ids: Collection[int]) -> list[Membership]:
 
     In the transaction that writes the note.
     """
-    org_id = connection.tenant.pk  # type: ignore[attr-defined]  # django-tenants' wrapper has it
-    members = Membership.objects.filter(org_id=org_id, person_id__in=person_ids, person__is_active=True)
+    members = Membership.objects.filter(org_id=current_org().pk, person_id__in=person_ids, person__is_active=True)
     return notifications.notify(
         NotificationKind.MENTION, str(note.pk),
         to=[one for one in members.select_related("person", "org") if may_see(one, note.conversation)],

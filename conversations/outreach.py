@@ -3,9 +3,7 @@
 Whether the phone has WhatsApp at all is found out by the send, as for every message: a page asks no provider.
 """
 
-from typing import cast
-
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -14,7 +12,8 @@ from conversations import access, erasure, intake, policy, replies
 from conversations.models import Alias, Consent, Contact, Conversation, Message, Number
 from conversations.ports import ChatAddress
 from orgs import audit
-from orgs.models import Membership, Org, Refused
+from orgs.context import current_org
+from orgs.models import Membership, Refused
 from sdr.lib import phone
 
 NATIONAL_DIGITS = (10, 11)  # a Brazilian phone with its area code, as people write it
@@ -83,7 +82,7 @@ def start(
         contact.save(update_fields=["name", "name_is_theirs", "name_folded"])
     conversation = intake.converse(contact, number, f"{to}@s.whatsapp.net")
     Consent.objects.create(contact=contact, basis=basis, source=source, person_id=member.person_id)
-    org = cast(Org, connection.tenant)  # type: ignore[attr-defined]  # django-tenants' wrapper has it
+    org = current_org()
     audit.record(
         audit.Action.CONVERSATION_STARTED, request=request, org=org, person=member.person,
         target=f"conversation:{conversation.pk}", data={"basis": basis},

@@ -1,8 +1,6 @@
 """The red switch: the AI of the whole org falls silent, on every number (PRODUCT 2, "Going live safely")."""
 
-from typing import cast
-
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -10,7 +8,8 @@ from conversations import intake, turns
 from conversations.models import Control, Conversation, Message, Number
 from conversations.policy import Silence
 from orgs import audit
-from orgs.models import Org, Person
+from orgs.context import current_org
+from orgs.models import Person
 
 
 def pause_all(person: Person, *, request: HttpRequest | None = None) -> int:
@@ -90,5 +89,5 @@ def withdraw(conversation: Conversation) -> int:
 def note(
     action: audit.Action, person: Person, *, request: HttpRequest | None, data: dict[str, object] | None = None
 ) -> None:
-    org = cast(Org, connection.tenant)  # type: ignore[attr-defined]  # django-tenants' wrapper has it
+    org = current_org()
     audit.record(action, request=request, org=org, person=person, data=data)

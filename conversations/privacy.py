@@ -4,17 +4,17 @@ Who says that a lead asked for something says how they did: that is the proof, k
 """
 
 import json
-from typing import cast
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connection, transaction
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
 from conversations import erasure, intake
 from conversations.models import Contact
 from orgs import audit
-from orgs.models import Org, Person
+from orgs.context import current_org
+from orgs.models import Person
 
 
 @transaction.atomic
@@ -51,5 +51,5 @@ def export(contact: Contact, person: Person, *, request: HttpRequest | None = No
 
 
 def _note(action: audit.Action, contact: Contact, person: Person, request: HttpRequest | None) -> None:
-    org = cast(Org, connection.tenant)  # type: ignore[attr-defined]  # django-tenants' wrapper has it
+    org = current_org()
     audit.record(action, request=request, org=org, person=person, target=f"contact:{contact.pk}")

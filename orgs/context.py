@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
@@ -26,6 +26,11 @@ def in_org(org: Org) -> Iterator[Org]:
         yield org
     finally:
         connection.set_tenant(before)  # type: ignore[attr-defined]
+
+
+def current_org() -> Org:
+    """The org whose schema the connection is on. Call it inside the org."""
+    return cast(Org, connection.tenant)  # type: ignore[attr-defined]
 
 
 def note_touched(org: Org) -> None:
